@@ -1,0 +1,1 @@
+//! Canonical form of assets (DESIGN.md 7).

@@ -1,0 +1,112 @@
+//! Findings and what is counted of them.
+
+use super::text_enum::text_enum;
+
+text_enum! {
+    /// How bad a finding is, worst first as the schema lists them.
+    Severity {
+        /// 9.0 and above on the CVSS scale.
+        Critical = "CRITICAL",
+        /// 7.0 to 8.9.
+        High = "HIGH",
+        /// 4.0 to 6.9.
+        Medium = "MEDIUM",
+        /// 0.1 to 3.9.
+        Low = "LOW",
+        /// No risk of its own.
+        Info = "INFO",
+    }
+}
+
+impl Severity {
+    /// The rank in the database: INFO 0 to CRITICAL 4, so that worse is greater.
+    #[must_use]
+    pub const fn rank(self) -> i16 {
+        match self {
+            Self::Critical => 4,
+            Self::High => 3,
+            Self::Medium => 2,
+            Self::Low => 1,
+            Self::Info => 0,
+        }
+    }
+
+    /// The severity of a rank; above 4 is critical, below 0 is informational.
+    #[must_use]
+    pub const fn from_rank(rank: i16) -> Self {
+        match rank {
+            ..=0 => Self::Info,
+            1 => Self::Low,
+            2 => Self::Medium,
+            3 => Self::High,
+            4.. => Self::Critical,
+        }
+    }
+}
+
+text_enum! {
+    /// Where a finding stands.
+    FindingStatus {
+        /// Reported, nobody looked yet.
+        Open = "OPEN",
+        /// Looked at and believed.
+        Triaged = "TRIAGED",
+        /// Being fixed.
+        InProgress = "IN_PROGRESS",
+        /// Gone from a full scan, or fixed.
+        Resolved = "RESOLVED",
+        /// Known and accepted.
+        Accepted = "ACCEPTED",
+        /// Not real.
+        FalsePositive = "FALSE_POSITIVE",
+    }
+}
+
+impl FindingStatus {
+    /// Whether it counts as open: OPEN, TRIAGED or IN_PROGRESS (DESIGN.md 9).
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        match self {
+            Self::Open | Self::Triaged | Self::InProgress => true,
+            Self::Resolved | Self::Accepted | Self::FalsePositive => false,
+        }
+    }
+}
+
+/// Open findings by severity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeverityCounts {
+    /// How many are critical.
+    pub critical: i64,
+    /// How many are high.
+    pub high: i64,
+    /// How many are medium.
+    pub medium: i64,
+    /// How many are low.
+    pub low: i64,
+    /// How many are informational.
+    pub info: i64,
+}
+
+impl SeverityCounts {
+    /// All of them.
+    #[must_use]
+    pub const fn total(&self) -> i64 {
+        self.critical + self.high + self.medium + self.low + self.info
+    }
+
+    /// The risk score: 0 (nothing open) to 100, rounded to one decimal.
+    ///
+    /// Each open finding weighs by its severity (critical 10, high 4, medium 1, low 0.25, informational 0); the
+    /// weight `w` maps to `100 * w / (w + 100)`, so that more findings always mean a higher score and no customer
+    /// ever leaves the scale.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    pub fn risk_score(&self) -> f64 {
+        let weight = 10.0 * self.critical as f64
+            + 4.0 * self.high as f64
+            + self.medium as f64
+            + 0.25 * self.low as f64;
+        (1000.0 * weight / (weight + 100.0)).round() / 10.0
+    }
+}

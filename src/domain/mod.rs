@@ -1,0 +1,14 @@
+//! Plain values of the business: ids, enums, money, time. Knows nothing of SQL, GraphQL or HTTP.
+
+pub mod access;
+pub mod asset;
+pub mod clock;
+pub mod customer;
+pub mod finding;
+pub mod global_id;
+pub mod ids;
+pub mod money;
+pub mod scan;
+pub mod subscription;
+pub mod text_enum;
+pub mod user;

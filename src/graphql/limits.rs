@@ -1,0 +1,1 @@
+//! Limits on a document before it runs.

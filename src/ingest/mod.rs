@@ -1,0 +1,1 @@
+//! Results of real scanners, read from SARIF and CycloneDX documents (DESIGN.md 8).
