@@ -89,24 +89,64 @@ pub struct SeverityCounts {
 }
 
 impl SeverityCounts {
+    /// Counts some more of one severity.
+    pub const fn add(&mut self, severity: Severity, count: i64) {
+        match severity {
+            Severity::Critical => self.critical += count,
+            Severity::High => self.high += count,
+            Severity::Medium => self.medium += count,
+            Severity::Low => self.low += count,
+            Severity::Info => self.info += count,
+        }
+    }
+
+    /// Counts all of another, too.
+    pub const fn merge(&mut self, other: Self) {
+        self.critical += other.critical;
+        self.high += other.high;
+        self.medium += other.medium;
+        self.low += other.low;
+        self.info += other.info;
+    }
+
     /// All of them.
     #[must_use]
     pub const fn total(&self) -> i64 {
         self.critical + self.high + self.medium + self.low + self.info
     }
 
-    /// The risk score: 0 (nothing open) to 100, rounded to one decimal.
+    /// The risk score in tenths: 0 (nothing open) to 1000.
     ///
     /// Each open finding weighs by its severity (critical 10, high 4, medium 1, low 0.25, informational 0); the
     /// weight `w` maps to `100 * w / (w + 100)`, so that more findings always mean a higher score and no customer
-    /// ever leaves the scale.
+    /// ever leaves the scale. Whole tenths, so that a mean does not depend on the order of its terms.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
+    pub const fn risk_tenths(&self) -> i64 {
+        let quarters = 40 * self.critical + 16 * self.high + 4 * self.medium + self.low;
+        (2000 * quarters + quarters + 400) / (2 * (quarters + 400))
+    }
+
+    /// The risk score: 0 (nothing open) to 100, rounded to one decimal.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "at most 1000")]
     pub fn risk_score(&self) -> f64 {
-        let weight = 10.0 * self.critical as f64
-            + 4.0 * self.high as f64
-            + self.medium as f64
-            + 0.25 * self.low as f64;
-        (1000.0 * weight / (weight + 100.0)).round() / 10.0
+        self.risk_tenths() as f64 / 10.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_risk_score_rises_with_every_finding_and_stays_below_100() {
+        let none = SeverityCounts::default();
+        assert!(none.risk_score().abs() < f64::EPSILON);
+        let one = SeverityCounts { critical: 1, ..none };
+        assert!((one.risk_score() - 9.1).abs() < 1e-9, "10 / 110: {}", one.risk_score());
+        let mixed = SeverityCounts { critical: 2, high: 5, medium: 10, low: 20, info: 99 };
+        assert!((mixed.risk_score() - 35.5).abs() < 1e-9, "55 / 155: {}", mixed.risk_score());
+        let many = SeverityCounts { critical: 1_000_000, ..none };
+        assert_eq!(many.risk_tenths(), 1000);
     }
 }

@@ -1,1 +1,26 @@
-//! The gate.
+//! The boundary: who sees which class of data of whom, and why not (DESIGN.md 4).
+//!
+//! Pure functions without I/O. [`gate::decide`] is the one decision; [`Grant`] is the witness it mints, without which
+//! the store reads nothing that is gated.
+
+mod class;
+mod explain;
+mod facts;
+mod gate;
+mod grant;
+mod preview;
+mod scope;
+pub mod tables;
+#[cfg(test)]
+mod truth_table;
+mod viewer;
+
+pub use class::{Activity, Class, Commercial, DataClass, Posture, Pricing, SecurityConfig};
+pub use explain::{explain, explain_partner};
+pub use facts::{AccessFacts, AccessTerms, Subject};
+pub use gate::{Decision, HiddenReason, decide, decide_partner, effective_privilege, grant, grant_partner};
+pub use gate::{customer_sees_accesses, partner_posture_visible, posture_visible};
+pub use grant::Grant;
+pub use preview::{Preview, preview};
+pub use scope::{PartnerScope, Scope, partner_scope, scope};
+pub use viewer::Viewer;

@@ -1,1 +1,45 @@
-//! Every SQL statement.
+//! Every SQL statement of the gateway: private rows, functions on a [`Reader`] or [`Writer`], plain values out.
+
+pub mod access;
+pub mod asset;
+pub mod audit;
+pub mod billing;
+pub mod component;
+pub mod customer;
+pub mod dashboard;
+pub mod evidence;
+pub mod finding;
+pub mod list;
+pub mod partner;
+pub mod posture;
+pub mod scan;
+pub mod scope;
+pub mod security;
+pub mod subscription;
+pub mod viewer;
+
+pub use scope::{Database, Reader, Snapshot, Writer};
+
+use std::sync::Arc;
+
+use crate::domain::text_enum::UnknownValue;
+
+/// What went wrong between the gateway and its database. Logged at the edge, never shown: it may name tables.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or could not be reached.
+    #[error("the database did not answer as expected")]
+    Database(#[source] Arc<sqlx::Error>),
+    /// A row holds a text that no enum knows.
+    #[error("a row holds an unknown value")]
+    UnknownValue(#[from] UnknownValue),
+    /// The transaction is over, so nothing can be read in it.
+    #[error("the snapshot is closed")]
+    Closed,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}

@@ -1,0 +1,195 @@
+-- The second wall: DESIGN.md 4 once more, in SQL, from the tables themselves.
+--
+-- Each function answers for the transaction's viewer and instant; without a viewer, or for a disabled one, it answers
+-- null or an empty array, and no row matches. They belong to posture_policy, which reads who may see what and nothing
+-- else. PL/pgSQL, because its plans are kept for the session. A policy calls them in a sub-select, so that they are
+-- computed once a statement and, behind an `or`, only when they are needed (PERFORMANCE.md 4).
+
+-- ---------------------------------------------------------------- who asks
+
+create function gate.admin_partner() returns uuid
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (select p.partner_id from public.users u join public.partner_users p on p.user_id = u.id
+            where u.id = gate.viewer_id() and u.disabled_at is null and p.role = 'ADMIN');
+end
+$$;
+
+create function gate.operator_partner() returns uuid
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (select p.partner_id from public.users u join public.partner_users p on p.user_id = u.id
+            where u.id = gate.viewer_id() and u.disabled_at is null and p.role = 'OPERATOR');
+end
+$$;
+
+create function gate.is_platform_admin() returns boolean
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return exists (select from public.users u
+                   where u.id = gate.viewer_id() and u.disabled_at is null and u.kind = 'PLATFORM_ADMIN');
+end
+$$;
+
+-- The viewer's own customer, if their role is among `roles` and the portal is open at least to `portal`.
+create function gate.own_customer(roles text[], portal smallint) returns uuid
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (select c.customer_id
+            from public.users u
+            join public.customer_users m on m.user_id = u.id
+            join public.customers c on c.customer_id = m.customer_id
+            where u.id = gate.viewer_id() and u.disabled_at is null and m.role = any (roles) and c.portal_access >= portal);
+end
+$$;
+
+-- The own organisation itself, at every level.
+create function gate.own_organisation() returns uuid
+    language sql stable
+    return gate.own_customer('{ADMIN,READ_ONLY}', 0::smallint);
+
+-- Accesses with model, status, privileges and trial: an ADMIN decides about them at all times.
+create function gate.own_accesses() returns uuid
+    language sql stable
+    return coalesce(gate.own_customer('{ADMIN}', 0::smallint), gate.own_customer('{READ_ONLY}', 1::smallint));
+
+create function gate.own_commercial() returns uuid
+    language sql stable
+    return gate.own_customer('{ADMIN,READ_ONLY}', 1::smallint);
+
+-- ---------------------------------------------------------------- accesses in scope
+
+-- An operator's whitelist; for anyone else empty.
+create function gate.assigned_accesses() returns uuid[]
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return array(select a.id
+                 from public.operator_assignments o
+                 join public.accesses a on a.customer_id = o.customer_id and a.id = o.access_id
+                 where o.user_id = gate.viewer_id() and a.partner_id = gate.operator_partner());
+end
+$$;
+
+-- The customers of a partner user's accesses.
+create function gate.partner_customers() returns uuid[]
+    language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    administered uuid := gate.admin_partner();
+begin
+    if administered is not null then
+        return array(select a.customer_id from public.accesses a where a.partner_id = administered);
+    end if;
+    return array(select a.customer_id
+                 from public.operator_assignments o
+                 join public.accesses a on a.customer_id = o.customer_id and a.id = o.access_id
+                 where o.user_id = gate.viewer_id() and a.partner_id = gate.operator_partner());
+end
+$$;
+
+-- Partners that a viewer meets: the own one, its parent and everything below it; for customers those of their accesses.
+create function gate.met_partners() returns uuid[]
+    language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    own uuid := coalesce(gate.admin_partner(), gate.operator_partner());
+    customer uuid;
+begin
+    if own is not null then
+        return array(
+            with recursive below as (
+                select p.id from public.partners p where p.id = own
+                union
+                select p.id from public.partners p join below b on p.parent_id = b.id
+            )
+            select b.id from below b
+            union
+            select p.parent_id from public.partners p where p.id = own and p.parent_id is not null);
+    end if;
+    customer := gate.own_accesses();
+    return array(select distinct a.partner_id from public.accesses a where a.customer_id = customer);
+end
+$$;
+
+-- ---------------------------------------------------------------- the classes
+
+-- "For a partner user, on an access in scope": the customers of which a running access shows posture, at a privilege
+-- of at least `needed`, in a model among `models`.
+create function gate.partner_sees(models text[], needed smallint) returns uuid[]
+    language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    administered uuid := gate.admin_partner();
+    operated uuid := gate.operator_partner();
+    instant timestamptz := gate.instant();
+begin
+    return array(
+        select a.customer_id
+        from public.accesses a
+        where a.partner_id = coalesce(administered, operated)
+          and (administered is not null
+               or exists (select from public.operator_assignments o
+                          where o.customer_id = a.customer_id and o.access_id = a.id and o.user_id = gate.viewer_id()))
+          and (a.status = 'ACTIVE' or a.status = 'TRIAL' and instant < a.trial_ends_at)
+          and a.operating_model = any (models)
+          and a.privilege_ceiling >= needed
+          and (a.customer_consent - case when instant >= a.consent_until then 1 else 0 end) >= needed);
+end
+$$;
+
+create function gate.posture_customers() returns uuid[]
+    language sql stable
+    return gate.partner_sees('{CO_MANAGED,FULLY_MANAGED}', 1::smallint)
+        || array_remove(array[gate.own_customer('{ADMIN,READ_ONLY}', 1::smallint)], null);
+
+create function gate.activity_customers() returns uuid[]
+    language sql stable
+    return gate.partner_sees('{CO_MANAGED,FULLY_MANAGED}', 1::smallint)
+        || array_remove(array[gate.own_customer('{ADMIN}', 1::smallint)], null);
+
+create function gate.security_customers() returns uuid[]
+    language sql stable
+    return gate.partner_sees('{FULLY_MANAGED}', 2::smallint)
+        || array_remove(array[gate.own_customer('{ADMIN}', 2::smallint)], null);
+
+-- The customers whose results a scanner may write.
+create function gate.scanner_customers() returns uuid[]
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return array(select s.customer_id from public.scanner_customers s join public.users u on u.id = s.user_id
+                 where u.id = gate.viewer_id() and u.disabled_at is null and u.kind = 'SCANNER');
+end
+$$;
+
+-- ---------------------------------------------------------------- ownership
+
+grant create on schema gate to posture_policy, posture_rollup;
+do $$
+declare
+    f regprocedure;
+begin
+    for f in select p.oid from pg_proc p where p.pronamespace = 'gate'::regnamespace and p.prosecdef loop
+        execute format('alter function %s owner to %I', f,
+            case when f::text ~ '^gate\.(apply|findings|assets|scans)_' then 'posture_rollup' else 'posture_policy' end);
+    end loop;
+end
+$$;
+revoke create on schema gate from posture_policy, posture_rollup;
+revoke execute on all functions in schema gate from public;
+grant execute on function gate.viewer_id(), gate.instant(), gate.admin_partner(), gate.operator_partner(),
+    gate.is_platform_admin(), gate.own_customer(text[], smallint), gate.own_organisation(), gate.own_accesses(),
+    gate.own_commercial(), gate.assigned_accesses(), gate.partner_customers(), gate.met_partners(),
+    gate.partner_sees(text[], smallint), gate.posture_customers(), gate.activity_customers(), gate.security_customers(),
+    gate.scanner_customers()
+    to posture_gateway, posture_ingest, posture_policy;
+
+-- What the deciding functions read. posture_policy can log in nowhere and sees nothing but these.
+grant select on partners, users, partner_users, customer_users, scanner_customers, customers, accesses, operator_assignments
+    to posture_policy;
+grant select, insert, update on posture_rollups, posture_due, usage_assets, usage_scans to posture_rollup;

@@ -1,0 +1,60 @@
+//! Which accesses exist for a viewer: every list, total and look-up is over these and no other (DESIGN.md 3 and 9).
+
+use super::gate::customer_sees_accesses;
+use super::viewer::Viewer;
+use crate::domain::customer::PortalAccess;
+use crate::domain::ids::{CustomerId, PartnerId, UserId};
+use crate::domain::user::PartnerRole;
+
+/// The accesses that exist for a viewer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All there are: a platform admin's.
+    Everything,
+    /// Those of one partner: its ADMINs'.
+    OfPartner(PartnerId),
+    /// Those assigned to an operator.
+    AssignedTo(UserId),
+    /// Those to one customer: its own users'.
+    OfCustomer(CustomerId),
+    /// None.
+    Nothing,
+}
+
+/// The accesses that exist for the viewer; `portal` is the own customer's portal access, for a customer's user.
+#[must_use]
+pub fn scope(viewer: &Viewer, portal: PortalAccess) -> Scope {
+    match viewer {
+        Viewer::Partner { partner, role: PartnerRole::Admin, .. } => Scope::OfPartner(*partner),
+        Viewer::Partner { user, role: PartnerRole::Operator, .. } => Scope::AssignedTo(*user),
+        Viewer::Customer { customer, role, .. } if customer_sees_accesses(*role, portal) => Scope::OfCustomer(*customer),
+        Viewer::Customer { .. } | Viewer::Scanner { .. } => Scope::Nothing,
+        Viewer::PlatformAdmin { .. } => Scope::Everything,
+    }
+}
+
+/// The partners that exist for a viewer, as bare organisations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PartnerScope {
+    /// All there are: a platform admin's.
+    Everything,
+    /// The own partner, its distributor and everything below it. Nothing about customers comes along.
+    Tree(PartnerId),
+    /// Those with an access to one customer: its own users'.
+    OfCustomer(CustomerId),
+    /// None.
+    Nothing,
+}
+
+/// The partners that exist for the viewer.
+#[must_use]
+pub fn partner_scope(viewer: &Viewer, portal: PortalAccess) -> PartnerScope {
+    match viewer {
+        Viewer::Partner { partner, .. } => PartnerScope::Tree(*partner),
+        Viewer::Customer { customer, role, .. } if customer_sees_accesses(*role, portal) => {
+            PartnerScope::OfCustomer(*customer)
+        }
+        Viewer::Customer { .. } | Viewer::Scanner { .. } => PartnerScope::Nothing,
+        Viewer::PlatformAdmin { .. } => PartnerScope::Everything,
+    }
+}

@@ -1,0 +1,1 @@
+//! The tables of DESIGN.md 4, printed from the code (`posture-gateway gate`).

@@ -1,0 +1,449 @@
+//! Accesses: a partner's list, a customer's list, and the terms that every decision starts from.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row as _};
+use uuid::Uuid;
+
+use super::customer::Customer;
+use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey, containing};
+use super::{Reader, StoreError};
+use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
+use crate::domain::customer::PortalAccess;
+use crate::domain::finding::Severity;
+use crate::domain::ids::{AccessId, CustomerId, PartnerId};
+use crate::policy::{AccessFacts, AccessTerms, Scope};
+
+/// An access with the customer it leads to.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Its id, unique within the customer.
+    pub id: AccessId,
+    /// What decisions start from.
+    pub terms: AccessTerms,
+    /// Whether it is assigned to the viewer, where that is an operator.
+    pub assigned: bool,
+    /// The trial, where there is or was one.
+    pub trial: Option<Trial>,
+    /// Rises by one with every change.
+    pub version: i32,
+    /// When it was provisioned.
+    pub created_at: DateTime<Utc>,
+    /// The organisation at the other end.
+    pub customer: Customer,
+    /// What orders read beside the access itself.
+    sort: Sort,
+}
+
+/// A trial.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// When it started.
+    pub started_at: DateTime<Utc>,
+    /// When it ends.
+    pub ends_at: DateTime<Utc>,
+    /// Until when it can be converted.
+    pub convert_by: DateTime<Utc>,
+    /// When it was converted.
+    pub converted_at: Option<DateTime<Utc>>,
+    /// The model that the customer's admin elected.
+    pub elected_model: Option<OperatingModel>,
+}
+
+/// The value that the list was ordered by, where it is not the access's own.
+#[derive(Clone, Debug, Default)]
+struct Sort {
+    /// 0 where there is a value, 1 where there is none, 2 where it is hidden.
+    rank: i64,
+    value: Option<KeyValue>,
+}
+
+impl Access {
+    /// What holds at an instant.
+    #[must_use]
+    pub fn facts(&self, now: DateTime<Utc>) -> AccessFacts {
+        self.terms.facts_at(now, self.assigned)
+    }
+}
+
+/// What a partner's list can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AccessOrderField {
+    /// The customer's name.
+    CustomerName,
+    /// The status, in the order of an access's life.
+    Status,
+    /// The plan's name.
+    Plan,
+    /// When the subscription renews.
+    RenewalDate,
+    /// When the access was provisioned.
+    CreatedAt,
+    /// When the customer was last scanned: posture.
+    LastScanAt,
+    /// How many findings are open: posture.
+    OpenFindings,
+}
+
+/// Which accesses of a partner, and in which order.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PartnerAccesses {
+    /// Which of them exist for the viewer.
+    pub scope: Scope,
+    /// In one of these models.
+    pub operating_model: Option<Vec<OperatingModel>>,
+    /// In one of these states.
+    pub status: Option<Vec<AccessStatus>>,
+    /// On one of these plans.
+    pub plan: Option<Vec<String>>,
+    /// With this in the customer's name, in any case.
+    pub customer_name: Option<String>,
+    /// With an open finding that bad or worse; only where posture is visible.
+    pub min_open_severity: Option<Severity>,
+    /// What to order by.
+    pub order: AccessOrderField,
+    /// Which way.
+    pub direction: Direction,
+    /// The accesses whose posture the gate shows the viewer; asked of filters and orders that read posture.
+    pub posture_visible: Option<Arc<[Uuid]>>,
+}
+
+impl PartnerAccesses {
+    /// Every access of the scope, by customer name.
+    #[must_use]
+    pub const fn all(scope: Scope) -> Self {
+        Self {
+            scope,
+            operating_model: None,
+            status: None,
+            plan: None,
+            customer_name: None,
+            min_open_severity: None,
+            order: AccessOrderField::CustomerName,
+            direction: Direction::Ascending,
+            posture_visible: None,
+        }
+    }
+
+    /// Whether the list reads posture, so that the gate has to be asked first.
+    #[must_use]
+    pub const fn reads_posture(&self) -> bool {
+        self.min_open_severity.is_some()
+            || matches!(self.order, AccessOrderField::LastScanAt | AccessOrderField::OpenFindings)
+    }
+
+    const fn reads_subscription(&self) -> bool {
+        self.plan.is_some() || matches!(self.order, AccessOrderField::Plan | AccessOrderField::RenewalDate)
+    }
+}
+
+/// Every column of [`Access`]; the sort columns are joined in by the list's relation.
+const COLUMNS: &str = "t.customer_id, t.id, t.partner_id, t.status, t.operating_model, t.privilege_ceiling, \
+     t.customer_consent, t.consent_until, t.trial_started_at, t.trial_ends_at, t.trial_convert_by, \
+     t.trial_converted_at, t.trial_elected_model, t.version, t.created_at, t.customer_name, c.portal_access, \
+     c.created_at as customer_created_at, t.assigned, o.rank as sort_rank, o.int as sort_int, o.text as sort_text, \
+     o.time as sort_time";
+
+/// The accesses of a scope, with `assigned` for operators.
+fn scoped(sql: &mut QueryBuilder<Postgres>, scope: Scope) {
+    sql.push("(select a.*, ");
+    match scope {
+        Scope::AssignedTo(user) => {
+            sql.push("true as assigned from accesses a join operator_assignments s on s.customer_id = a.customer_id");
+            sql.push(" and s.access_id = a.id and s.user_id = ").push_bind(user.0);
+        }
+        Scope::Everything => {
+            sql.push("false as assigned from accesses a");
+        }
+        Scope::OfPartner(partner) => {
+            sql.push("false as assigned from accesses a where a.partner_id = ").push_bind(partner.0);
+        }
+        Scope::OfCustomer(customer) => {
+            sql.push("false as assigned from accesses a where a.customer_id = ").push_bind(customer.0);
+        }
+        Scope::Nothing => {
+            sql.push("false as assigned from accesses a where false");
+        }
+    }
+    sql.push(") t join customers c on c.customer_id = t.customer_id ");
+}
+
+impl List for PartnerAccesses {
+    type Parent = PartnerId;
+    type Row = Access;
+
+    const NAME: &'static str = "Partner.accesses";
+    const PARENT: &'static str = "t.partner_id";
+    const ID: &'static str = "t.id";
+    const COLUMNS: &'static str = COLUMNS;
+
+    fn parent(parent: &PartnerId) -> Uuid {
+        parent.0
+    }
+
+    fn from(&self, sql: &mut QueryBuilder<Postgres>) {
+        scoped(sql, self.scope);
+        if self.reads_subscription() {
+            sql.push("left join subscriptions s on s.customer_id = t.customer_id and s.access_id = t.id ");
+        }
+        if self.reads_posture() {
+            sql.push("left join posture_rollups r on r.customer_id = t.customer_id and t.id = any (");
+            sql.push_bind(self.posture_visible.as_deref().unwrap_or_default().to_vec());
+            sql.push(") ");
+        }
+        sql.push("cross join lateral (select ");
+        sql.push(match self.order {
+            AccessOrderField::CustomerName | AccessOrderField::CreatedAt => {
+                "0::bigint as rank, null::bigint as int, null::text as text, null::timestamptz as time"
+            }
+            AccessOrderField::Status => {
+                "0::bigint as rank, array_position('{TRIAL,ACTIVE,SUSPENDED,ENDED}', t.status)::bigint as int, \
+                 null::text as text, null::timestamptz as time"
+            }
+            AccessOrderField::Plan => {
+                "(s.plan is null)::integer::bigint as rank, null::bigint as int, coalesce(s.plan, '') as text, \
+                 null::timestamptz as time"
+            }
+            AccessOrderField::RenewalDate => {
+                "(s.renewal_date is null)::integer::bigint as rank, \
+                 coalesce(s.renewal_date - date '1970-01-01', 0)::bigint as int, null::text as text, \
+                 null::timestamptz as time"
+            }
+            AccessOrderField::LastScanAt => {
+                "null::bigint as int, null::text as text, coalesce(r.last_scan_at, 'epoch') as time, "
+            }
+            AccessOrderField::OpenFindings => {
+                "coalesce(r.open_critical + r.open_high + r.open_medium + r.open_low + r.open_info, 0)::bigint as int, \
+                 null::text as text, null::timestamptz as time, "
+            }
+        });
+        if matches!(self.order, AccessOrderField::LastScanAt | AccessOrderField::OpenFindings) {
+            // What is hidden comes last, whatever the direction and whatever is there.
+            sql.push("case when not t.id = any (");
+            sql.push_bind(self.posture_visible.as_deref().unwrap_or_default().to_vec());
+            sql.push(") then 2 ");
+            if self.order == AccessOrderField::LastScanAt {
+                sql.push("when r.last_scan_at is null then 1 ");
+            }
+            sql.push("else 0 end::bigint as rank");
+        }
+        sql.push(") o ");
+    }
+
+    fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
+        fn any_of(sql: &mut QueryBuilder<Postgres>, column: &str, values: Vec<String>) {
+            sql.push(format_args!(" and {column} = any (")).push_bind(values).push(")");
+        }
+        if let Some(models) = &self.operating_model {
+            any_of(sql, "t.operating_model", models.iter().map(ToString::to_string).collect());
+        }
+        if let Some(states) = &self.status {
+            any_of(sql, "t.status", states.iter().map(ToString::to_string).collect());
+        }
+        if let Some(plans) = &self.plan {
+            any_of(sql, "s.plan", plans.clone());
+        }
+        if let Some(name) = &self.customer_name {
+            sql.push(" and t.customer_name ilike ").push_bind(containing(name));
+        }
+        if let Some(least) = self.min_open_severity {
+            sql.push(match least {
+                Severity::Critical => " and r.open_critical > 0",
+                Severity::High => " and r.open_critical + r.open_high > 0",
+                Severity::Medium => " and r.open_critical + r.open_high + r.open_medium > 0",
+                Severity::Low => " and r.open_critical + r.open_high + r.open_medium + r.open_low > 0",
+                Severity::Info => " and r.open_critical + r.open_high + r.open_medium + r.open_low + r.open_info > 0",
+            });
+        }
+    }
+
+    fn order(&self) -> Vec<SortKey> {
+        let key = |expression, kind| SortKey { expression, kind, direction: self.direction };
+        let always = |expression, kind| SortKey { expression, kind, direction: Direction::Ascending };
+        let (rank, name, id) = (
+            always("o.rank", KeyKind::Int),
+            always("t.customer_name", KeyKind::Text),
+            always("t.id", KeyKind::Id),
+        );
+        match self.order {
+            AccessOrderField::CustomerName => vec![key("t.customer_name", KeyKind::Text), key("t.id", KeyKind::Id)],
+            AccessOrderField::CreatedAt => vec![key("t.created_at", KeyKind::Time), key("t.id", KeyKind::Id)],
+            AccessOrderField::Status | AccessOrderField::RenewalDate | AccessOrderField::OpenFindings => {
+                vec![rank, key("o.int", KeyKind::Int), name, id]
+            }
+            AccessOrderField::Plan => vec![rank, key("o.text", KeyKind::Text), name, id],
+            AccessOrderField::LastScanAt => vec![rank, key("o.time", KeyKind::Time), name, id],
+        }
+    }
+
+    fn order_name(&self) -> &'static str {
+        match (self.order, self.direction) {
+            (AccessOrderField::CustomerName, Direction::Ascending) => "n+",
+            (AccessOrderField::CustomerName, Direction::Descending) => "n-",
+            (AccessOrderField::Status, Direction::Ascending) => "s+",
+            (AccessOrderField::Status, Direction::Descending) => "s-",
+            (AccessOrderField::Plan, Direction::Ascending) => "p+",
+            (AccessOrderField::Plan, Direction::Descending) => "p-",
+            (AccessOrderField::RenewalDate, Direction::Ascending) => "r+",
+            (AccessOrderField::RenewalDate, Direction::Descending) => "r-",
+            (AccessOrderField::CreatedAt, Direction::Ascending) => "c+",
+            (AccessOrderField::CreatedAt, Direction::Descending) => "c-",
+            (AccessOrderField::LastScanAt, Direction::Ascending) => "l+",
+            (AccessOrderField::LastScanAt, Direction::Descending) => "l-",
+            (AccessOrderField::OpenFindings, Direction::Ascending) => "o+",
+            (AccessOrderField::OpenFindings, Direction::Descending) => "o-",
+        }
+    }
+
+    fn position(&self, row: &Access) -> Position {
+        let name = KeyValue::Text(row.customer.name.clone());
+        let id = KeyValue::Id(row.id.0);
+        match (&self.order, &row.sort.value) {
+            (AccessOrderField::CustomerName, _) => vec![name, id],
+            (AccessOrderField::CreatedAt, _) => vec![KeyValue::time(Some(row.created_at)), id],
+            (_, Some(value)) => vec![KeyValue::Int(row.sort.rank), value.clone(), name, id],
+            (_, None) => vec![KeyValue::Int(row.sort.rank), name, id],
+        }
+    }
+
+    fn row(row: &PgRow) -> Result<Access, StoreError> {
+        read(row)
+    }
+}
+
+/// Every access to a customer, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CustomerAccesses {
+    /// Which of them exist for the viewer.
+    pub scope: Scope,
+    /// Of these partners alone, where given.
+    pub partner: Option<PartnerId>,
+}
+
+impl List for CustomerAccesses {
+    type Parent = CustomerId;
+    type Row = Access;
+
+    const NAME: &'static str = "Customer.accesses";
+    const PARENT: &'static str = "t.customer_id";
+    const ID: &'static str = "t.id";
+    const COLUMNS: &'static str = COLUMNS;
+
+    fn parent(parent: &CustomerId) -> Uuid {
+        parent.0
+    }
+
+    fn from(&self, sql: &mut QueryBuilder<Postgres>) {
+        scoped(sql, self.scope);
+        sql.push("cross join (select 0::bigint as rank, null::bigint as int, null::text as text, null::timestamptz as time) o ");
+    }
+
+    fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
+        if let Some(partner) = self.partner {
+            sql.push(" and t.partner_id = ").push_bind(partner.0);
+        }
+    }
+
+    fn order(&self) -> Vec<SortKey> {
+        let direction = Direction::Ascending;
+        vec![
+            SortKey { expression: "t.created_at", kind: KeyKind::Time, direction },
+            SortKey { expression: "t.id", kind: KeyKind::Id, direction },
+        ]
+    }
+
+    fn order_name(&self) -> &'static str {
+        "c+"
+    }
+
+    fn position(&self, row: &Access) -> Position {
+        vec![KeyValue::time(Some(row.created_at)), KeyValue::Id(row.id.0)]
+    }
+
+    fn row(row: &PgRow) -> Result<Access, StoreError> {
+        read(row)
+    }
+}
+
+/// The access that decides what a partner's user sees of each customer: the live one, else the newest ended one
+/// (DESIGN.md 9), among those of the scope.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn deciding(
+    reader: &mut Reader,
+    scope: Scope,
+    partner: PartnerId,
+    customers: &[CustomerId],
+) -> Result<Vec<Access>, StoreError> {
+    let list = CustomerAccesses { scope, partner: Some(partner) };
+    let mut sql = QueryBuilder::new(format!("select distinct on (t.customer_id) {COLUMNS} from "));
+    list.from(&mut sql);
+    sql.push(" where t.customer_id = any (");
+    sql.push_bind(customers.iter().map(|customer| customer.0).collect::<Vec<_>>()).push(")");
+    list.filter(&mut sql);
+    sql.push(" order by t.customer_id, (t.status = 'ENDED'), t.created_at desc, t.id desc");
+    sql.build().fetch_all(reader.connection()?).await?.iter().map(read).collect()
+}
+
+/// The terms of every access of the scope: what filters and orders that read posture are decided from.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn terms(reader: &mut Reader, scope: Scope) -> Result<Vec<(AccessId, AccessTerms, bool)>, StoreError> {
+    let mut sql = QueryBuilder::new(
+        "select t.id, t.partner_id, t.customer_id, t.status, t.trial_ends_at, t.operating_model, t.privilege_ceiling, \
+         t.customer_consent, t.consent_until, t.assigned from ",
+    );
+    scoped(&mut sql, scope);
+    let rows = sql.build().fetch_all(reader.connection()?).await?;
+    rows.iter().map(|row| Ok((AccessId(row.try_get("id")?), read_terms(row)?, row.try_get("assigned")?))).collect()
+}
+
+fn read_terms(row: &PgRow) -> Result<AccessTerms, StoreError> {
+    Ok(AccessTerms {
+        partner: PartnerId(row.try_get("partner_id")?),
+        customer: CustomerId(row.try_get("customer_id")?),
+        status: row.try_get::<&str, _>("status")?.parse::<AccessStatus>()?,
+        trial_ends_at: row.try_get("trial_ends_at")?,
+        operating_model: row.try_get::<&str, _>("operating_model")?.parse()?,
+        privilege_ceiling: Privilege::from_rank(row.try_get("privilege_ceiling")?),
+        granted_consent: Privilege::from_rank(row.try_get("customer_consent")?),
+        granted_until: row.try_get("consent_until")?,
+    })
+}
+
+fn read(row: &PgRow) -> Result<Access, StoreError> {
+    let terms = read_terms(row)?;
+    let trial = match (row.try_get("trial_started_at")?, terms.trial_ends_at, row.try_get("trial_convert_by")?) {
+        (Some(started_at), Some(ends_at), Some(convert_by)) => Some(Trial {
+            started_at,
+            ends_at,
+            convert_by,
+            converted_at: row.try_get("trial_converted_at")?,
+            elected_model: row.try_get::<Option<&str>, _>("trial_elected_model")?.map(str::parse).transpose()?,
+        }),
+        _ => None,
+    };
+    let int: Option<i64> = row.try_get("sort_int")?;
+    let text: Option<String> = row.try_get("sort_text")?;
+    let time: Option<DateTime<Utc>> = row.try_get("sort_time")?;
+    let value = int.map(KeyValue::Int).or(text.map(KeyValue::Text)).or(time.map(|at| KeyValue::time(Some(at))));
+    Ok(Access {
+        id: AccessId(row.try_get("id")?),
+        assigned: row.try_get("assigned")?,
+        trial,
+        version: row.try_get("version")?,
+        created_at: row.try_get("created_at")?,
+        customer: Customer {
+            id: terms.customer,
+            name: row.try_get("customer_name")?,
+            portal_access: PortalAccess::from_rank(row.try_get("portal_access")?),
+            created_at: row.try_get("customer_created_at")?,
+        },
+        sort: Sort { rank: row.try_get("sort_rank")?, value },
+        terms,
+    })
+}

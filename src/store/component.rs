@@ -1,0 +1,68 @@
+//! Software components: posture, read against the gate's witness only.
+
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row as _};
+use uuid::Uuid;
+
+use super::StoreError;
+use super::list::{KeyValue, SortKey, TenantList, alphabetical, containing};
+use crate::domain::ids::{ComponentId, CustomerId};
+use crate::policy::Posture;
+
+/// A software component of a bill of materials.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Whose.
+    pub customer: CustomerId,
+    /// Its id, unique within the customer.
+    pub id: ComponentId,
+    /// Its name, with its group as its ecosystem writes it.
+    pub name: String,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its package URL.
+    pub purl: Option<String>,
+    /// Its licences: SPDX ids, expressions or names.
+    pub licenses: Vec<String>,
+}
+
+/// Which components of a customer, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Components {
+    /// With this in name, version or package URL, in any case.
+    pub text: Option<String>,
+}
+
+impl TenantList for Components {
+    type Class = Posture;
+    type Row = Component;
+
+    const NAME: &'static str = "Customer.components";
+    const TABLE: &'static str = "components";
+    const COLUMNS: &'static str = "t.customer_id, t.id, t.name, t.version, t.purl, t.licenses";
+    const SORT: SortKey = alphabetical("t.name");
+
+    fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
+        if let Some(text) = &self.text {
+            let pattern = containing(text);
+            sql.push(" and (t.name ilike ").push_bind(pattern.clone());
+            sql.push(" or t.version ilike ").push_bind(pattern.clone());
+            sql.push(" or t.purl ilike ").push_bind(pattern).push(")");
+        }
+    }
+
+    fn place(row: &Component) -> (KeyValue, Uuid) {
+        (KeyValue::Text(row.name.clone()), row.id.0)
+    }
+
+    fn row(row: &PgRow) -> Result<Component, StoreError> {
+        Ok(Component {
+            customer: CustomerId(row.try_get("customer_id")?),
+            id: ComponentId(row.try_get("id")?),
+            name: row.try_get("name")?,
+            version: row.try_get("version")?,
+            purl: row.try_get("purl")?,
+            licenses: row.try_get("licenses")?,
+        })
+    }
+}

@@ -1,0 +1,109 @@
+//! Partners and their tree.
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgRow;
+use sqlx::{Postgres, QueryBuilder, Row as _};
+use uuid::Uuid;
+
+use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey};
+use super::{Reader, StoreError};
+use crate::domain::ids::PartnerId;
+use crate::policy::PartnerScope;
+
+/// A reseller or MSSP.
+#[derive(Clone, Debug)]
+pub struct Partner {
+    /// Its id.
+    pub id: PartnerId,
+    /// Its name.
+    pub name: String,
+    /// Its distributor, if it has one.
+    pub parent: Option<PartnerId>,
+    /// What it is billed in (ISO 4217).
+    pub currency: String,
+    /// When it joined.
+    pub created_at: DateTime<Utc>,
+}
+
+/// ` and ` the partner exists for the viewer.
+fn within(scope: PartnerScope, sql: &mut QueryBuilder<Postgres>) {
+    match scope {
+        PartnerScope::Everything => {}
+        PartnerScope::Tree(own) => {
+            sql.push(" and t.id in (with recursive below as (select p.id from partners p where p.id = ");
+            sql.push_bind(own.0);
+            sql.push(" union select p.id from partners p join below b on p.parent_id = b.id) select id from below");
+            sql.push(" union select p.parent_id from partners p where p.id = ").push_bind(own.0).push(")");
+        }
+        PartnerScope::OfCustomer(customer) => {
+            sql.push(" and t.id in (select a.partner_id from accesses a where a.customer_id = ");
+            sql.push_bind(customer.0).push(")");
+        }
+        PartnerScope::Nothing => {
+            sql.push(" and false");
+        }
+    }
+}
+
+/// Partners by id, of those that exist for the viewer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_ids(reader: &mut Reader, scope: PartnerScope, ids: &[PartnerId]) -> Result<Vec<Partner>, StoreError> {
+    let mut sql = QueryBuilder::new(format!("select {} from partners t where t.id = any (", Children::COLUMNS));
+    sql.push_bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).push(")");
+    within(scope, &mut sql);
+    sql.build().fetch_all(reader.connection()?).await?.iter().map(Children::row).collect()
+}
+
+/// The partners right below one, by name, of those that exist for the viewer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Children(pub PartnerScope);
+
+impl List for Children {
+    type Parent = PartnerId;
+    type Row = Partner;
+
+    const NAME: &'static str = "Partner.children";
+    const PARENT: &'static str = "t.parent_id";
+    const ID: &'static str = "t.id";
+    const COLUMNS: &'static str = "t.id, t.name, t.parent_id, t.currency, t.created_at";
+
+    fn parent(parent: &PartnerId) -> Uuid {
+        parent.0
+    }
+
+    fn from(&self, sql: &mut QueryBuilder<Postgres>) {
+        sql.push("partners t");
+    }
+
+    fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
+        within(self.0, sql);
+    }
+
+    fn order(&self) -> Vec<SortKey> {
+        let direction = Direction::Ascending;
+        vec![
+            SortKey { expression: "t.name", kind: KeyKind::Text, direction },
+            SortKey { expression: "t.id", kind: KeyKind::Id, direction },
+        ]
+    }
+
+    fn order_name(&self) -> &'static str {
+        ""
+    }
+
+    fn position(&self, row: &Partner) -> Position {
+        vec![KeyValue::Text(row.name.clone()), KeyValue::Id(row.id.0)]
+    }
+
+    fn row(row: &PgRow) -> Result<Partner, StoreError> {
+        Ok(Partner {
+            id: PartnerId(row.try_get("id")?),
+            name: row.try_get("name")?,
+            parent: row.try_get::<Option<Uuid>, _>("parent_id")?.map(PartnerId),
+            currency: row.try_get("currency")?,
+            created_at: row.try_get("created_at")?,
+        })
+    }
+}

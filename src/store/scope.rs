@@ -1,0 +1,286 @@
+//! The only place that opens a transaction: viewer and instant set, snapshot taken, rights lowered.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Executor as _, Postgres};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+
+use super::StoreError;
+use crate::domain::ids::UserId;
+
+/// The gateway's connections to `PostgreSQL`.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: PgPool,
+    statements: Arc<AtomicU64>,
+}
+
+/// How to connect.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSettings {
+    /// Connections at most. On 2 cores 4 to 8 are fastest (PERFORMANCE.md 8).
+    pub max_connections: u32,
+    /// How long a request waits for a connection before it is answered with an error.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self { max_connections: 8, acquire_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// A role that may not serve: it could see past row security.
+#[derive(Debug, thiserror::Error)]
+pub enum UnfitRole {
+    /// The database could not be asked.
+    #[error("the role could not be checked")]
+    Unknown(#[from] StoreError),
+    /// The role is too powerful.
+    #[error(
+        "refusing to serve as the database role `{role}`: it {why}, so row-level security would not hold it.\n\
+         Connect as `posture_gateway`, which `posture-gateway migrate` creates; give it a way to sign in with, for\n\
+         instance:  psql -c \"alter role posture_gateway password '...'\"  and put it in DATABASE_URL"
+    )]
+    TooPowerful {
+        /// The role of the connection.
+        role: String,
+        /// What makes it unfit.
+        why: &'static str,
+    },
+}
+
+impl Database {
+    /// Makes a pool that connects when it is first needed.
+    #[must_use]
+    pub fn new(options: PgConnectOptions, settings: PoolSettings) -> Self {
+        let pool = PgPoolOptions::new()
+            .max_connections(settings.max_connections)
+            .acquire_timeout(settings.acquire_timeout)
+            // A ping for every request costs more than the request's own first statement finding out.
+            .test_before_acquire(false)
+            .connect_lazy_with(options.options([("TimeZone", "UTC")]));
+        Self { pool, statements: Arc::default() }
+    }
+
+    /// How many statements were sent since the start, BEGIN and COMMIT included.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Refuses a role that could bypass row-level security: a superuser, one with BYPASSRLS, an owner of tables, a
+    /// member of such a role.
+    ///
+    /// # Errors
+    /// [`UnfitRole::TooPowerful`] for such a role, [`UnfitRole::Unknown`] where the database does not answer.
+    pub async fn refuse_powerful_role(&self) -> Result<(), UnfitRole> {
+        let row = sqlx::query!(
+            r#"select current_user::text as "role!",
+                      coalesce(bool_or(r.rolsuper), false) as "superuser!",
+                      coalesce(bool_or(r.rolbypassrls), false) as "bypasses!",
+                      exists (select from pg_class c
+                              where c.relnamespace in ('public'::regnamespace, 'gate'::regnamespace)
+                                and pg_has_role(c.relowner, 'MEMBER')) as "owns!"
+               from pg_roles r where pg_has_role(r.oid, 'MEMBER')"#
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(StoreError::from)?;
+        let why = if row.superuser {
+            "is a superuser or can become one"
+        } else if row.bypasses {
+            "has BYPASSRLS or can become a role that has it"
+        } else if row.owns {
+            "owns tables of the gateway or can become their owner"
+        } else {
+            return Ok(());
+        };
+        Err(UnfitRole::TooPowerful { role: row.role, why })
+    }
+
+    /// Whether the database answers and its schema is there.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let mut reader = self.begin_read(None, DateTime::UNIX_EPOCH).await?;
+        sqlx::query!(r#"select count(*) as "n!" from accesses"#).fetch_one(reader.connection()?).await?;
+        reader.commit().await
+    }
+
+    /// A read-only snapshot for one viewer at one instant; without a viewer every table is empty.
+    async fn begin_read(&self, viewer: Option<UserId>, now: DateTime<Utc>) -> Result<Reader, StoreError> {
+        let opening = format!("begin isolation level repeatable read read only; {}", context(viewer, now));
+        Ok(Reader { open: Some(self.open(&opening).await?) })
+    }
+
+    /// A read-write transaction for an upload: lowered to the role that may write scan results and nothing else.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin_ingest(&self, scanner: UserId, now: DateTime<Utc>) -> Result<Writer, StoreError> {
+        let opening = format!("begin; set local role posture_ingest; {}", context(Some(scanner), now));
+        Ok(Writer { open: Some(self.open(&opening).await?) })
+    }
+
+    /// Sends the opening as one message. A connection that turns out to be dead is thrown away and the next one tried,
+    /// which a ping before every request would find out no better.
+    async fn open(&self, opening: &str) -> Result<Open, StoreError> {
+        let mut attempts = self.pool.size().saturating_add(1);
+        loop {
+            let mut connection = self.pool.acquire().await?;
+            self.statements.fetch_add(1, Ordering::Relaxed);
+            match connection.execute(AssertSqlSafe(opening)).await {
+                Ok(_) => return Ok(Open { connection, statements: Arc::clone(&self.statements) }),
+                Err(error) => {
+                    connection.close_on_drop();
+                    attempts -= 1;
+                    if attempts == 0 || error.as_database_error().is_some_and(|e| !is_shutdown(e)) {
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Class 57P: the server goes down or drops its sessions; another connection may do better.
+fn is_shutdown(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| code.starts_with("57P"))
+}
+
+/// The settings of a transaction. Both values are of types that cannot carry SQL.
+fn context(viewer: Option<UserId>, now: DateTime<Utc>) -> String {
+    let viewer = viewer.map(|user| user.to_string()).unwrap_or_default();
+    let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
+    format!("set local app.viewer = '{viewer}'; set local app.now = '{now}'; set local statement_timeout = '30s'")
+}
+
+/// A connection inside its transaction.
+#[derive(Debug)]
+struct Open {
+    connection: PoolConnection<Postgres>,
+    statements: Arc<AtomicU64>,
+}
+
+impl Open {
+    async fn end(mut self, with: &'static str) -> Result<(), StoreError> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        match self.connection.execute(with).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.connection.close_on_drop();
+                Err(error.into())
+            }
+        }
+    }
+}
+
+macro_rules! transaction {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub struct $name {
+            open: Option<Open>,
+        }
+
+        impl $name {
+            /// The connection, for exactly one statement: each call counts as one.
+            ///
+            /// # Errors
+            /// [`StoreError::Closed`] after the end of the transaction.
+            pub(in crate::store) fn connection(&mut self) -> Result<&mut PgConnection, StoreError> {
+                let open = self.open.as_mut().ok_or(StoreError::Closed)?;
+                open.statements.fetch_add(1, Ordering::Relaxed);
+                Ok(&mut open.connection)
+            }
+
+            /// Ends the transaction; only after that the connection goes back to the pool.
+            ///
+            /// # Errors
+            /// When the database does not confirm; the connection is then thrown away.
+            pub async fn commit(mut self) -> Result<(), StoreError> {
+                match self.open.take() {
+                    Some(open) => open.end("commit").await,
+                    None => Ok(()),
+                }
+            }
+        }
+
+        impl Drop for $name {
+            /// A transaction that was not ended, for instance of a client that hung up, takes its connection with it.
+            fn drop(&mut self) {
+                if let Some(open) = self.open.as_mut() {
+                    open.connection.close_on_drop();
+                }
+            }
+        }
+    };
+}
+
+transaction! {
+    /// A read-only transaction.
+    Reader
+}
+transaction! {
+    /// A read-write transaction; dropped without [`Writer::commit`] it leaves nothing behind.
+    Writer
+}
+
+/// The one snapshot of a request: opened when the first statement needs it, shared by everything the request reads.
+#[derive(Debug)]
+pub struct Snapshot {
+    database: Database,
+    viewer: Option<UserId>,
+    now: DateTime<Utc>,
+    reader: Mutex<Option<Reader>>,
+}
+
+impl Snapshot {
+    /// A snapshot for the subject of a token, at the request's instant.
+    #[must_use]
+    pub fn new(database: Database, viewer: Option<UserId>, now: DateTime<Utc>) -> Self {
+        Self { database, viewer, now, reader: Mutex::new(None) }
+    }
+
+    /// The request's instant.
+    #[must_use]
+    pub const fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    /// The subject of the token. Who that is, and whether they still may, only the database knows.
+    #[must_use]
+    pub const fn subject(&self) -> Option<UserId> {
+        self.viewer
+    }
+
+    /// The reader, opened if it is not; the statements of one request follow one another.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn reader(&self) -> Result<MappedMutexGuard<'_, Reader>, StoreError> {
+        let mut slot = self.reader.lock().await;
+        if slot.is_none() {
+            *slot = Some(self.database.begin_read(self.viewer, self.now).await?);
+        }
+        MutexGuard::try_map(slot, Option::as_mut).map_err(|_| StoreError::Closed)
+    }
+
+    /// Ends the snapshot, if it was ever opened.
+    ///
+    /// # Errors
+    /// When the database does not confirm.
+    pub async fn finish(&self) -> Result<(), StoreError> {
+        match self.reader.lock().await.take() {
+            Some(reader) => reader.commit().await,
+            None => Ok(()),
+        }
+    }
+}
