@@ -299,7 +299,7 @@ impl List for PartnerAccesses {
 
     fn position(&self, row: &Access) -> Position {
         let name = KeyValue::Text(row.customer.name.clone());
-        let id = KeyValue::Id(row.id.0);
+        let id = KeyValue::id(row.id.0);
         match (&self.order, &row.sort.value) {
             (AccessOrderField::CustomerName, _) => vec![name, id],
             (AccessOrderField::CreatedAt, _) => vec![KeyValue::time(Some(row.created_at)), id],
@@ -359,7 +359,7 @@ impl List for CustomerAccesses {
     }
 
     fn position(&self, row: &Access) -> Position {
-        vec![KeyValue::time(Some(row.created_at)), KeyValue::Id(row.id.0)]
+        vec![KeyValue::time(Some(row.created_at)), KeyValue::id(row.id.0)]
     }
 
     fn row(row: &PgRow) -> Result<Access, StoreError> {

@@ -136,7 +136,7 @@ impl List for PartnerLog {
     }
 
     fn position(&self, row: &PartnerAuditEvent) -> Position {
-        vec![KeyValue::time(Some(row.event.at)), KeyValue::Id(row.event.id.0)]
+        vec![KeyValue::time(Some(row.event.at)), KeyValue::id(row.event.id.0)]
     }
 
     fn row(row: &PgRow) -> Result<PartnerAuditEvent, StoreError> {

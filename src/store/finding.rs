@@ -174,7 +174,7 @@ impl List for Findings {
             FindingOrderField::LastSeenAt => KeyValue::time(Some(row.last_seen_at)),
             FindingOrderField::SlaDueAt => KeyValue::time(row.sla_due_at),
         };
-        vec![value, KeyValue::Id(row.id.0)]
+        vec![value, KeyValue::id(row.id.0)]
     }
 
     fn row(row: &PgRow) -> Result<Finding, StoreError> {

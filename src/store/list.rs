@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -115,7 +116,10 @@ pub enum KeyValue {
     /// Of a [`KeyKind::Int`].
     Int(i64),
     /// Of a [`KeyKind::Id`].
-    Id(Uuid),
+    Id {
+        /// The id.
+        i: Uuid,
+    },
     /// Of a [`KeyKind::Time`], in microseconds since 1970; none comes last.
     Time {
         /// The microseconds.
@@ -132,22 +136,28 @@ impl KeyValue {
         Self::Time { t: at.map(|at| at.timestamp_micros()) }
     }
 
+    /// An id.
+    #[must_use]
+    pub const fn id(i: Uuid) -> Self {
+        Self::Id { i }
+    }
+
     /// Whether the database will take it as a value of this kind.
     #[must_use]
     pub fn fits(&self, kind: KeyKind) -> bool {
         match (self, kind) {
-            (Self::Int(_), KeyKind::Int) | (Self::Id(_), KeyKind::Id) => true,
+            (Self::Int(_), KeyKind::Int) | (Self::Id { .. }, KeyKind::Id) => true,
             (Self::Text(text), KeyKind::Text) => !text.contains('\0'),
             // PostgreSQL's last timestamp lies in the year 294276; half of that is far enough for a finding.
             (Self::Time { t }, KeyKind::Time) => t.is_none_or(|t| DateTime::from_timestamp_micros(t).is_some()),
-            (Self::Int(_) | Self::Id(_) | Self::Text(_) | Self::Time { .. }, _) => false,
+            (Self::Int(_) | Self::Id { .. } | Self::Text(_) | Self::Time { .. }, _) => false,
         }
     }
 
     fn push(&self, key: &SortKey, sql: &mut QueryBuilder<Postgres>) {
         match self {
             Self::Int(value) => sql.push_bind(*value),
-            Self::Id(value) => sql.push_bind(*value),
+            Self::Id { i } => sql.push_bind(*i),
             Self::Text(value) => sql.push_bind(value.clone()),
             Self::Time { t: Some(t) } => sql.push_bind(DateTime::from_timestamp_micros(*t)),
             Self::Time { t: None } => sql.push(match key.direction {
@@ -189,7 +199,7 @@ pub enum End {
 #[derive(Clone, Debug)]
 pub struct Page<Row> {
     /// The elements.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Arc<Row>>,
     /// Whether there are more before them.
     pub has_previous: bool,
     /// Whether there are more after them.
@@ -250,7 +260,7 @@ pub async fn pages<L: List>(
         let page = pages.entry(*parent).or_insert_with(Page::empty);
         page.total = row.try_get("total")?;
         if row.try_get::<Option<bool>, _>("present")?.is_some() {
-            page.rows.push(L::row(&row)?);
+            page.rows.push(Arc::new(L::row(&row)?));
         }
     }
     for page in pages.values_mut() {
@@ -420,7 +430,7 @@ impl<T: TenantList> List for T {
 
     fn position(&self, row: &T::Row) -> Position {
         let (value, id) = T::place(row);
-        vec![value, KeyValue::Id(id)]
+        vec![value, KeyValue::id(id)]
     }
 
     fn row(row: &PgRow) -> Result<T::Row, StoreError> {

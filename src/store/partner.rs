@@ -94,7 +94,7 @@ impl List for Children {
     }
 
     fn position(&self, row: &Partner) -> Position {
-        vec![KeyValue::Text(row.name.clone()), KeyValue::Id(row.id.0)]
+        vec![KeyValue::Text(row.name.clone()), KeyValue::id(row.id.0)]
     }
 
     fn row(row: &PgRow) -> Result<Partner, StoreError> {

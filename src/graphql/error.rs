@@ -1,0 +1,56 @@
+//! What a client is told when a field cannot be answered: a sentence and a code, never SQL, a path or a trace.
+
+use async_graphql::{Error, ErrorExtensions as _};
+
+use crate::store::StoreError;
+
+/// The codes of `extensions.code` (DESIGN.md 4 and 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// Nobody is signed in.
+    Unauthenticated,
+    /// The gate hides the field.
+    Hidden,
+    /// An argument is not well-formed.
+    BadUserInput,
+    /// Something failed on our side; it is in the log.
+    Internal,
+}
+
+impl Code {
+    /// The spelling on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Hidden => "HIDDEN",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::Internal => "INTERNAL",
+        }
+    }
+}
+
+/// An error with a code.
+#[must_use]
+pub fn coded(code: Code, message: impl Into<String>) -> Error {
+    Error::new(message).extend_with(|_, extensions| extensions.set("code", code.as_str()))
+}
+
+/// An argument that is not well-formed: what is wrong and what would be right.
+#[must_use]
+pub fn bad_input(message: impl Into<String>) -> Error {
+    coded(Code::BadUserInput, message)
+}
+
+/// Nobody is signed in.
+#[must_use]
+pub fn unauthenticated() -> Error {
+    coded(Code::Unauthenticated, "sign in first: this takes a bearer token of an enabled user")
+}
+
+/// A failed statement: logs the cause and tells the client nothing of it.
+#[must_use]
+pub fn internal(error: &StoreError) -> Error {
+    tracing::error!(error = error as &dyn std::error::Error, "a statement failed");
+    coded(Code::Internal, "the gateway could not read its data; try again")
+}

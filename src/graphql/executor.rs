@@ -1,0 +1,92 @@
+//! Executes one request: its session opened, its batches driven, its snapshot ended, its denials told. Every door
+//! goes through here.
+
+use std::sync::Arc;
+
+use async_graphql::indexmap::IndexMap;
+use async_graphql::{Name, PathSegment, Response, Value};
+
+use super::GatewaySchema;
+use super::hidden::Placement;
+use super::session::Session;
+use crate::domain::clock::Clock;
+use crate::domain::ids::UserId;
+use crate::store::{Database, Snapshot};
+
+/// Executes requests against one database.
+#[derive(Clone)]
+pub struct Executor {
+    schema: GatewaySchema,
+    database: Database,
+    clock: Clock,
+}
+
+/// What a door hands over.
+pub struct Request {
+    /// The GraphQL request.
+    pub graphql: async_graphql::Request,
+    /// The subject of a verified token; authority is read from the database.
+    pub subject: Option<UserId>,
+    /// Where denials are told.
+    pub placement: Placement,
+}
+
+impl Executor {
+    /// An executor over a database.
+    #[must_use]
+    pub const fn new(schema: GatewaySchema, database: Database, clock: Clock) -> Self {
+        Self { schema, database, clock }
+    }
+
+    /// The database that requests are answered from.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Where the present comes from.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Answers one request in one snapshot.
+    pub async fn execute(&self, request: Request) -> Response {
+        let snapshot = Snapshot::new(self.database.clone(), request.subject, self.clock.now());
+        let session = Arc::new(Session::new(snapshot, request.placement));
+        let graphql = request.graphql.data(Arc::clone(&session));
+        let mut response = session.batches().drive(self.schema.execute(graphql)).await;
+        if let Err(error) = session.snapshot().finish().await {
+            // What was read was read in one snapshot all the same; the connection is gone, the answer stands.
+            tracing::warn!(error = &error as &dyn std::error::Error, "a snapshot did not end well");
+        }
+        let Response { data, errors, extensions, .. } = &mut response;
+        if errors.len() > 1 {
+            errors.sort_by_cached_key(|error| place(data, &error.path));
+        }
+        if let Some(hidden) = session.hidden().take(|path| place(data, path)) {
+            extensions.insert("hidden".to_owned(), hidden);
+        }
+        response
+    }
+}
+
+/// Where in the response a path stands, so that errors follow the order of the answer and not that of the work.
+fn place(data: &Value, path: &[PathSegment]) -> Vec<usize> {
+    let mut at = Some(data);
+    path.iter()
+        .map(|segment| match (segment, at) {
+            (PathSegment::Field(name), Some(Value::Object(object))) => {
+                let found = IndexMap::<Name, Value>::get_full(object, name.as_str());
+                at = found.map(|(_, _, value)| value);
+                found.map_or(usize::MAX, |(index, _, _)| index)
+            }
+            (PathSegment::Index(index), Some(Value::List(list))) => {
+                at = list.get(*index);
+                *index
+            }
+            (PathSegment::Index(index), _) => *index,
+            (PathSegment::Field(_), _) => usize::MAX,
+        })
+        .collect()
+}

@@ -1,0 +1,272 @@
+//! One request: its snapshot, its viewer, its loaders and what the gate hid from it.
+
+use std::hash::Hash;
+use std::sync::Arc;
+
+use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
+use async_graphql::{Context, Result};
+use chrono::{DateTime, Utc};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use super::batch::{Batches, Immediately};
+use super::error::{internal, unauthenticated};
+use super::hidden::{Hidden, Placement};
+use super::loaders::{CustomerKey, DecidingKey, Loaders, RowKey};
+use crate::domain::ids::{AccessId, CustomerId};
+use crate::domain::user::PartnerRole;
+use crate::policy::{DataClass, Decision, PartnerScope, Scope, Subject, Viewer, decide, partner_scope, scope};
+use crate::store::access::{Access, CustomerAccesses};
+use crate::store::customer::Customer;
+use crate::store::subscription::UnitCost;
+use crate::store::viewer::{SignedIn, signed_in};
+use crate::store::{self, Snapshot, StoreError};
+
+/// What the resolvers of one request share.
+pub struct Session {
+    snapshot: Arc<Snapshot>,
+    loaders: DataLoader<Loaders, HashMapCache>,
+    batches: Batches,
+    signed_in: OnceCell<Option<SignedIn>>,
+    posture_visible: OnceCell<Arc<[Uuid]>>,
+    unit_costs: OnceCell<Vec<UnitCost>>,
+    hidden: Hidden,
+}
+
+/// The session of a resolver's request.
+///
+/// # Errors
+/// When a request is executed without one, which the executor never does.
+pub fn session<'a>(ctx: &Context<'a>) -> Result<&'a Session> {
+    ctx.data::<Arc<Session>>().map(AsRef::as_ref)
+}
+
+impl Session {
+    /// A session over a snapshot, with denials placed where the client asked for them.
+    #[must_use]
+    pub fn new(snapshot: Snapshot, placement: Placement) -> Self {
+        let (snapshot, batches) = (Arc::new(snapshot), Batches::default());
+        let loaders = Loaders(Arc::clone(&snapshot));
+        Self {
+            loaders: DataLoader::with_cache(loaders, batches.clone(), Immediately, HashMapCache::default())
+                .max_batch_size(usize::MAX),
+            snapshot,
+            batches,
+            signed_in: OnceCell::new(),
+            posture_visible: OnceCell::new(),
+            unit_costs: OnceCell::new(),
+            hidden: Hidden::new(placement),
+        }
+    }
+
+    /// The request's instant: expiry, SLA and periods mean the same to the gate and to the policies.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.snapshot.now()
+    }
+
+    /// The snapshot that everything is read in.
+    #[must_use]
+    pub const fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// The batches of the loaders, for the executor to drive.
+    #[must_use]
+    pub const fn batches(&self) -> &Batches {
+        &self.batches
+    }
+
+    /// What the gate hid.
+    #[must_use]
+    pub const fn hidden(&self) -> &Hidden {
+        &self.hidden
+    }
+
+    /// Loads one row, or none.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn load<K>(&self, key: K) -> Result<Option<<Loaders as Loader<K>>::Value>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Error = StoreError>,
+    {
+        self.loaders.load_one(key).await.map_err(|error| internal(&error))
+    }
+
+    /// Loads many rows in one batch; what does not exist is not in the answer.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn load_many<K>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<std::collections::HashMap<K, <Loaders as Loader<K>>::Value>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Error = StoreError>,
+    {
+        self.loaders.load_many(keys).await.map_err(|error| internal(&error))
+    }
+
+    /// Who asks, read once; none for an anonymous request, an unknown or a disabled user.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn signed_in(&self) -> Result<Option<&SignedIn>> {
+        let Some(user) = self.snapshot.subject() else { return Ok(None) };
+        let read = || async { signed_in(&mut *self.snapshot.reader().await?, user).await };
+        let found = self.signed_in.get_or_try_init(read).await.map_err(|error| internal(&error))?;
+        Ok(found.as_ref())
+    }
+
+    /// Who asks.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when nobody is signed in.
+    pub async fn asker(&self) -> Result<&SignedIn> {
+        self.signed_in().await?.ok_or_else(unauthenticated)
+    }
+
+    /// The one who asks, as decisions know them.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when nobody is signed in.
+    pub async fn viewer(&self) -> Result<Viewer> {
+        Ok(self.asker().await?.viewer)
+    }
+
+    /// The accesses that exist for the one who asks.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when nobody is signed in.
+    pub async fn scope(&self) -> Result<Scope> {
+        let asker = self.asker().await?;
+        Ok(scope(&asker.viewer, asker.portal_access()))
+    }
+
+    /// The partners that exist for the one who asks.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when nobody is signed in.
+    pub async fn partner_scope(&self) -> Result<PartnerScope> {
+        let asker = self.asker().await?;
+        Ok(partner_scope(&asker.viewer, asker.portal_access()))
+    }
+
+    /// An access, if it exists for the one who asks.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn access(&self, customer: CustomerId, id: AccessId) -> Result<Option<Arc<Access>>> {
+        let partner = match self.viewer().await? {
+            Viewer::Partner { partner, .. } => Some(partner),
+            Viewer::Customer { customer: own, .. } if own != customer => return Ok(None),
+            Viewer::Scanner { .. } => return Ok(None),
+            Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } => None,
+        };
+        let list = CustomerAccesses { scope: self.scope().await?, partner };
+        self.load(RowKey { parent: customer, list, id: id.0 }).await
+    }
+
+    /// The access through which a partner's user sees a customer; none for anyone else.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn deciding(&self, customer: CustomerId) -> Result<Option<Arc<Access>>> {
+        match self.viewer().await? {
+            Viewer::Partner { partner, .. } => {
+                self.load(DecidingKey { customer, partner, scope: self.scope().await? }).await
+            }
+            Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => Ok(None),
+        }
+    }
+
+    /// A customer, if it exists for the one who asks: through an access, as the own organisation, or, before the first
+    /// access, for an ADMIN of the partner that created it (DESIGN.md 9).
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn customer(&self, id: CustomerId) -> Result<Option<Customer>> {
+        let asker = self.asker().await?;
+        match asker.viewer {
+            Viewer::Partner { partner, role, .. } => match (self.deciding(id).await?, role) {
+                (Some(access), _) => Ok(Some(access.customer.clone())),
+                (None, PartnerRole::Admin) => self.load(CustomerKey(id, Some(partner))).await,
+                (None, PartnerRole::Operator) => Ok(None),
+            },
+            Viewer::Customer { customer, .. } if customer == id => Ok(asker.customer.clone()),
+            Viewer::Customer { .. } | Viewer::Scanner { .. } => Ok(None),
+            Viewer::PlatformAdmin { .. } => self.load(CustomerKey(id, None)).await,
+        }
+    }
+
+    /// What decisions about a customer rest on; `known` is the deciding access where the caller has it already.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn subject(&self, customer: CustomerId, known: Option<&Access>) -> Result<Subject> {
+        let asker = self.asker().await?;
+        let now = self.now();
+        let access = match (&asker.viewer, known) {
+            (Viewer::Partner { .. }, Some(access)) => Some(access.facts(now)),
+            (Viewer::Partner { .. }, None) => self.deciding(customer).await?.map(|access| access.facts(now)),
+            (Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. }, _) => None,
+        };
+        Ok(Subject { customer, access, portal_access: asker.portal_access() })
+    }
+
+    /// What decisions about one access rest on, each access by itself.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when nobody is signed in.
+    pub async fn access_subject(&self, access: &Access) -> Result<Subject> {
+        Ok(Subject {
+            customer: access.terms.customer,
+            access: Some(access.facts(self.now())),
+            portal_access: self.asker().await?.portal_access(),
+        })
+    }
+
+    /// The accesses whose posture the gate shows, for filters and orders that read it: each decided by itself, before
+    /// any posture is touched.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn posture_visible(&self) -> Result<Arc<[Uuid]>> {
+        let asker = self.asker().await?;
+        let scope = self.scope().await?;
+        if matches!(asker.viewer, Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. }) {
+            return Ok(Arc::default());
+        }
+        let read = || async {
+            let terms = store::access::terms(&mut *self.snapshot.reader().await?, scope).await?;
+            let visible = terms.into_iter().filter(|(_, terms, assigned)| {
+                let subject = Subject {
+                    customer: terms.customer,
+                    access: Some(terms.facts_at(self.now(), *assigned)),
+                    portal_access: asker.portal_access(),
+                };
+                matches!(decide(&asker.viewer, DataClass::Posture, &subject), Decision::Visible(()))
+            });
+            Ok(visible.map(|(id, _, _)| id.0).collect())
+        };
+        let found = self.posture_visible.get_or_try_init(read).await.map_err(|error: StoreError| internal(&error))?;
+        Ok(Arc::clone(found))
+    }
+
+    /// The price list of now, for whoever holds a witness of PRICING.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not answer.
+    pub async fn unit_costs<Of: Copy + Send + Sync>(
+        &self,
+        grant: &crate::policy::Grant<crate::policy::Pricing, Of>,
+    ) -> Result<&[UnitCost]> {
+        let read =
+            || async { store::subscription::unit_costs(&mut *self.snapshot.reader().await?, grant, self.now()).await };
+        let found = self.unit_costs.get_or_try_init(read).await.map_err(|error| internal(&error))?;
+        Ok(found)
+    }
+}

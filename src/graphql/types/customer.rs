@@ -1,0 +1,287 @@
+//! Customers: the bare organisation, and behind the gate everything that is known of its security.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object, Result};
+use chrono::{DateTime, Utc};
+
+use super::access::Access;
+use super::asset::{Asset, AssetFilter, Component, ComponentFilter};
+use super::audit::{AuditFilter, CustomerAuditEvent};
+use super::dashboard::PostureSummary;
+use super::evidence::{Evidence, PostureShare};
+use super::finding::{Finding, FindingFilter, FindingOrder, list_of};
+use super::scan::{Scan, ScanSchedule};
+use super::security::SecurityConfiguration;
+use super::visibility::{ClassVisibility, visibility};
+use crate::domain::global_id::GlobalId;
+use crate::graphql::connection::{Counted, PageArguments, Uncounted, counted, page, storable, uncounted};
+use crate::graphql::enums::{DataClass, PortalAccess, all_into};
+use crate::graphql::gate::{ask, gate_directive, shown};
+use crate::graphql::loaders::{RollupKey, SecurityKey};
+use crate::graphql::session::session;
+use crate::policy::{Activity, Class, Grant, Posture, Scope, SecurityConfig};
+use crate::store;
+use crate::store::access::CustomerAccesses;
+use crate::store::asset::Assets;
+use crate::store::audit::CustomerLog;
+use crate::store::component::Components;
+use crate::store::evidence::{EvidenceRecords, PostureShares};
+use crate::store::scan::{ScanSchedules, Scans};
+
+/// An end customer: one tenant.
+pub struct Customer {
+    row: store::customer::Customer,
+    /// The access that decides for a partner's user, where it is known without asking.
+    deciding: Option<Arc<store::access::Access>>,
+}
+
+impl Customer {
+    /// The organisation alone; what decides about the rest is asked when it is needed.
+    #[must_use]
+    pub const fn bare(row: store::customer::Customer) -> Self {
+        Self { row, deciding: None }
+    }
+
+    /// The customer that an access leads to. A live access decides; an ended one may have a live one beside it.
+    #[must_use]
+    pub fn through(access: &Arc<store::access::Access>) -> Self {
+        let deciding = access.terms.status.is_live().then(|| Arc::clone(access));
+        Self { row: access.customer.clone(), deciding }
+    }
+
+    async fn ask<C: Class>(&self, ctx: &Context<'_>) -> Result<Option<Grant<C>>> {
+        let subject = session(ctx)?.subject(self.row.id, self.deciding.as_deref()).await?;
+        ask(ctx, "Customer", &subject).await
+    }
+}
+
+/// Carries an error on as a gated resolver does.
+macro_rules! tried {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(error) => return Some(Err(error)),
+        }
+    };
+}
+
+/// An end customer: one tenant. What stands behind `@gate` is decided for (viewer, customer): by the partner's access
+/// to it, or by the customer's own portal access.
+#[Object]
+#[expect(clippy::too_many_arguments, reason = "the contract's arguments")]
+impl Customer {
+    /// The global id.
+    async fn id(&self) -> ID {
+        GlobalId::Customer(self.row.id).to_string().into()
+    }
+
+    /// Its name.
+    async fn name(&self) -> &str {
+        &self.row.name
+    }
+
+    /// What its own users may do in their portal.
+    async fn portal_access(&self) -> PortalAccess {
+        self.row.portal_access.into()
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.row.created_at
+    }
+
+    /// The viewer's own access to this customer; for a customer user, null.
+    async fn access(&self, ctx: &Context<'_>) -> Result<Option<Access>> {
+        let deciding = match &self.deciding {
+            Some(known) if session(ctx)?.asker().await?.partner.is_some() => Some(Arc::clone(known)),
+            Some(_) | None => session(ctx)?.deciding(self.row.id).await?,
+        };
+        Ok(deciding.map(Access))
+    }
+
+    /// The gate's answer for every data class, for the viewer.
+    async fn visibility(&self, ctx: &Context<'_>) -> Result<Vec<ClassVisibility>> {
+        let session = session(ctx)?;
+        let subject = session.subject(self.row.id, self.deciding.as_deref()).await?;
+        Ok(visibility(&session.viewer().await?, &subject))
+    }
+
+    /// Every access to this customer, for the customer's own users; oldest first.
+    async fn accesses(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Option<Counted<Access>>> {
+        let scope = session(ctx)?.scope().await?;
+        match scope {
+            Scope::OfCustomer(own) if own == self.row.id => {
+                let list = CustomerAccesses { scope, partner: None };
+                let page = page(ctx, own, &list, &PageArguments { first, after, last, before }).await?;
+                Ok(Some(counted(own.0, &list, &page, |row| Access(row.clone()))))
+            }
+            Scope::OfCustomer(_)
+            | Scope::OfPartner(_)
+            | Scope::AssignedTo(_)
+            | Scope::Everything
+            | Scope::Nothing => Ok(None),
+        }
+    }
+
+    /// What scanners found, worst first unless ordered otherwise.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn findings(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        filter: Option<FindingFilter>,
+        order_by: Option<FindingOrder>,
+    ) -> Option<Result<Counted<Finding>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let list = tried!(list_of(ctx, filter, order_by));
+        let page = tried!(page(ctx, grant, &list, &PageArguments { first, after, last, before }).await);
+        Some(Ok(counted(self.row.id.0, &list, &page, |row| Finding { row: row.clone(), grant })))
+    }
+
+    /// The posture in numbers.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn posture(&self, ctx: &Context<'_>) -> Option<Result<PostureSummary>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let loaded = async { session(ctx)?.load(RollupKey(grant)).await };
+        Some(loaded.await.map(|rollup| PostureSummary(rollup.unwrap_or_default())))
+    }
+
+    /// What is monitored, by value.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn assets(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        filter: Option<AssetFilter>,
+    ) -> Option<Result<Counted<Asset>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let filter = filter.unwrap_or_default();
+        let list = Assets { kind: all_into(filter.kind), text: tried!(storable("text", filter.text)) };
+        let page = tried!(page(ctx, grant, &list, &PageArguments { first, after, last, before }).await);
+        Some(Ok(counted(self.row.id.0, &list, &page, |row| Asset { row: row.clone(), grant })))
+    }
+
+    /// The software that its bills of materials name, by name.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn components(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        filter: Option<ComponentFilter>,
+    ) -> Option<Result<Counted<Component>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let list = Components { text: tried!(storable("text", filter.unwrap_or_default().text)) };
+        let page = tried!(page(ctx, grant, &list, &PageArguments { first, after, last, before }).await);
+        Some(Ok(counted(self.row.id.0, &list, &page, |row| Component(row.clone()))))
+    }
+
+    /// Its scans, newest first.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn scans(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<Scan>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let page = tried!(page(ctx, grant, &Scans, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &Scans, &page, |row| Scan { row: row.clone(), grant })))
+    }
+
+    /// Its recurring scans, newest first.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn scan_schedules(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<ScanSchedule>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let page = tried!(page(ctx, grant, &ScanSchedules, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &ScanSchedules, &page, |row| ScanSchedule { row: row.clone(), grant })))
+    }
+
+    /// Its compliance evidence, newest first.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn evidence(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<Evidence>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let page = tried!(page(ctx, grant, &EvidenceRecords, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &EvidenceRecords, &page, |row| Evidence(row.clone()))))
+    }
+
+    /// Its shared posture summaries, newest first.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn posture_shares(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<PostureShare>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let page = tried!(page(ctx, grant, &PostureShares, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &PostureShares, &page, |row| PostureShare(row.clone()))))
+    }
+
+    /// When its last scan succeeded; null also where there never was one.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn last_scan_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime<Utc>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let loaded = async { session(ctx)?.load(RollupKey(grant)).await };
+        loaded.await.map(|rollup| rollup.and_then(|rollup| rollup.last_scan_at)).transpose()
+    }
+
+    /// What happened in the organisation, newest first.
+    #[graphql(directive = gate_directive::apply(DataClass::Activity))]
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        filter: Option<AuditFilter>,
+    ) -> Option<Result<Uncounted<CustomerAuditEvent>>> {
+        let grant = shown!(self.ask::<Activity>(ctx).await);
+        let list = CustomerLog(filter.unwrap_or_default().into());
+        let page = tried!(page(ctx, grant, &list, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &list, &page, |row| CustomerAuditEvent(row.clone()))))
+    }
+
+    /// Its roles, SAML settings and API keys.
+    #[graphql(directive = gate_directive::apply(DataClass::SecurityConfig))]
+    async fn security_configuration(&self, ctx: &Context<'_>) -> Option<Result<SecurityConfiguration>> {
+        let grant = shown!(self.ask::<SecurityConfig>(ctx).await);
+        let loaded = async { session(ctx)?.load(SecurityKey(grant)).await };
+        loaded.await.transpose().map(|row| Ok(SecurityConfiguration { customer: self.row.id, row: row? }))
+    }
+}

@@ -1,0 +1,146 @@
+//! Findings.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use chrono::{DateTime, Utc};
+
+use super::asset::Asset;
+use super::customer::Customer;
+use crate::domain::global_id::GlobalId;
+use crate::graphql::connection::storable;
+use crate::graphql::enums::{FindingOrderField, FindingStatus, OrderDirection, Severity, all_into};
+use crate::graphql::error::{Code, coded};
+use crate::graphql::loaders::RowKey;
+use crate::graphql::session::session;
+use crate::policy::{Grant, Posture};
+use crate::store;
+use crate::store::asset::Assets;
+use crate::store::finding::Findings;
+
+/// A weakness that a scanner found.
+pub struct Finding {
+    /// What is stored of it.
+    pub row: Arc<store::finding::Finding>,
+    /// The witness it was read against.
+    pub grant: Grant<Posture>,
+}
+
+/// Which findings; every condition given has to hold.
+#[derive(InputObject, Default)]
+pub struct FindingFilter {
+    /// As bad as one of these.
+    severity: Option<Vec<Severity>>,
+    /// In one of these states.
+    status: Option<Vec<FindingStatus>>,
+    /// Open past the due date, or not.
+    sla_breached: Option<bool>,
+    /// With this text in title, description, rule or CVE, in any case.
+    text: Option<String>,
+}
+
+/// In which order.
+#[derive(InputObject)]
+pub struct FindingOrder {
+    /// By what.
+    field: FindingOrderField,
+    /// Which way.
+    direction: OrderDirection,
+}
+
+/// The list that the arguments ask for.
+///
+/// # Errors
+/// BAD_USER_INPUT for a text that cannot be searched.
+pub fn list_of(ctx: &Context<'_>, filter: Option<FindingFilter>, order: Option<FindingOrder>) -> Result<Findings> {
+    let filter = filter.unwrap_or_default();
+    let mut list = Findings {
+        severity: all_into(filter.severity),
+        status: all_into(filter.status),
+        sla_breached: filter.sla_breached,
+        text: storable("text", filter.text)?,
+        ..Findings::all(session(ctx)?.now())
+    };
+    if let Some(order) = order {
+        list.order = order.field.into();
+        list.direction = order.direction.into();
+    }
+    Ok(list)
+}
+
+/// A weakness that a scanner found.
+#[Object]
+impl Finding {
+    /// The global id.
+    async fn id(&self) -> ID {
+        GlobalId::Finding(self.row.customer, self.row.id).to_string().into()
+    }
+
+    /// Whose.
+    async fn customer(&self, ctx: &Context<'_>) -> Result<Customer> {
+        let row = session(ctx)?.customer(self.row.customer).await?;
+        row.map(Customer::bare).ok_or_else(|| coded(Code::Internal, "the finding has no customer"))
+    }
+
+    /// Where it was found, if on an asset.
+    async fn asset(&self, ctx: &Context<'_>) -> Result<Option<Asset>> {
+        let Some(id) = self.row.asset else { return Ok(None) };
+        let key = RowKey { parent: self.grant, list: Assets::default(), id: id.0 };
+        Ok(session(ctx)?.load(key).await?.map(|row| Asset { row, grant: self.grant }))
+    }
+
+    /// What it is, in a line.
+    async fn title(&self) -> &str {
+        &self.row.title
+    }
+
+    /// What it is, at length.
+    async fn description(&self) -> Option<&str> {
+        self.row.description.as_deref()
+    }
+
+    /// How bad it is.
+    async fn severity(&self) -> Severity {
+        self.row.severity.into()
+    }
+
+    /// Where it stands.
+    async fn status(&self) -> FindingStatus {
+        self.row.status.into()
+    }
+
+    /// The tool's name of the rule.
+    async fn rule_id(&self) -> Option<&str> {
+        self.row.rule_id.as_deref()
+    }
+
+    /// The CVE number.
+    async fn cve(&self) -> Option<&str> {
+        self.row.cve.as_deref()
+    }
+
+    /// The CVSS base score, 0 to 10.
+    async fn cvss_score(&self) -> Option<f64> {
+        self.row.cvss_score
+    }
+
+    /// When it was first reported.
+    async fn first_seen_at(&self) -> DateTime<Utc> {
+        self.row.first_seen_at
+    }
+
+    /// When it was last reported.
+    async fn last_seen_at(&self) -> DateTime<Utc> {
+        self.row.last_seen_at
+    }
+
+    /// By when it has to be fixed.
+    async fn sla_due_at(&self) -> Option<DateTime<Utc>> {
+        self.row.sla_due_at
+    }
+
+    /// Whether it is open past its due date.
+    async fn sla_breached(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.row.sla_breached(session(ctx)?.now()))
+    }
+}

@@ -1,0 +1,17 @@
+//! The object types: thin resolvers over the store's rows.
+
+pub mod access;
+pub mod asset;
+pub mod audit;
+pub mod billing;
+pub mod customer;
+pub mod dashboard;
+pub mod evidence;
+pub mod finding;
+pub mod money;
+pub mod partner;
+pub mod scan;
+pub mod security;
+pub mod subscription;
+pub mod viewer;
+pub mod visibility;
