@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
 use async_graphql::{Name, Positioned, Value, Variables};
 
-use super::{Code, Excess, Limits};
+use super::{Code, Excess, Limits, within};
 
 /// The size of a page where neither `first` nor `last` is given (DESIGN.md 9).
 const DEFAULT_PAGE: u64 = 20;
@@ -37,11 +37,12 @@ pub(super) fn check(
     variables: &Variables,
     limits: &Limits,
 ) -> Result<(), Excess> {
-    limits.check(Code::QueryTooLarge, "number of fragments", document.fragments.len(), limits.fragments)?;
+    within(Code::QueryTooLarge, "number of fragments", document.fragments.len(), limits.fragments)?;
     let mut total = Cost::default();
     let mut spread = HashSet::new();
     for (_, operation) in document.operations.iter() {
-        let mut walk = Walk { document, limits, variables, operation: Some(operation), known: HashMap::new() };
+        let mut walk =
+            Walk { document, limits, variables, operation: Some(operation), known: HashMap::new() };
         let mut cost = walk.selections(&operation.node.selection_set.node, 1)?;
         cost.directives = cost.directives.saturating_add(declared_directives(&operation.node));
         cost.check(limits)?;
@@ -55,7 +56,8 @@ pub(super) fn check(
     // A fragment that no operation spreads is validated too.
     let mut walk = Walk { document, limits, variables, operation: None, known: HashMap::new() };
     for name in document.fragments.keys().filter(|name| !spread.contains(name.as_str())) {
-        walk.fragment(name, 1)?.check(limits)?;
+        let cost = walk.fragment(name, 1)?;
+        Cost { own_fields: 0, ..cost }.check(limits)?;
     }
     Ok(())
 }
@@ -98,13 +100,13 @@ impl Cost {
     }
 
     fn check(&self, limits: &Limits) -> Result<(), Excess> {
-        limits.check(Code::QueryTooNested, "nesting of selections", self.nesting, limits.nesting)?;
-        limits.check(Code::QueryTooDeep, "depth", self.depth, limits.depth)?;
-        limits.check(Code::TooManyAliases, "number of aliases", self.aliases, limits.aliases)?;
-        limits.check(Code::TooManyDirectives, "number of directives", self.directives, limits.directives)?;
-        limits.check(Code::TooManyFields, "number of root fields", self.own_fields, limits.root_fields)?;
-        limits.check(Code::TooManyFields, "number of fields", self.fields, limits.fields)?;
-        limits.check(Code::QueryTooComplex, "complexity", self.complexity, limits.complexity)
+        within(Code::QueryTooNested, "nesting of selections", self.nesting, limits.nesting)?;
+        within(Code::QueryTooDeep, "depth", self.depth, limits.depth)?;
+        within(Code::TooManyAliases, "number of aliases", self.aliases, limits.aliases)?;
+        within(Code::TooManyDirectives, "number of directives", self.directives, limits.directives)?;
+        within(Code::TooManyFields, "number of root fields", self.own_fields, limits.root_fields)?;
+        within(Code::TooManyFields, "number of fields", self.fields, limits.fields)?;
+        within(Code::QueryTooComplex, "complexity", self.complexity, limits.complexity)
     }
 }
 
@@ -121,19 +123,21 @@ struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// `level` is how many selection sets this walk stands in: it bounds the recursion.
     fn selections(&mut self, set: &'a SelectionSet, level: usize) -> Result<Cost, Excess> {
-        self.limits.check(Code::QueryTooNested, "nesting of selections", level, self.limits.nesting)?;
+        within(Code::QueryTooNested, "nesting of selections", level, self.limits.nesting)?;
         let mut cost = Cost::default();
         for selection in &set.items {
-            cost.beside(match &selection.node {
-                Selection::Field(field) => self.field(&field.node, level)?,
-                Selection::InlineFragment(inline) => {
-                    self.selections(&inline.node.selection_set.node, level + 1)?
+            cost.beside(
+                match &selection.node {
+                    Selection::Field(field) => self.field(&field.node, level)?,
+                    Selection::InlineFragment(inline) => {
+                        self.selections(&inline.node.selection_set.node, level + 1)?
+                    }
+                    Selection::FragmentSpread(spread) => {
+                        self.fragment(&spread.node.fragment_name.node, level + 1)?
+                    }
                 }
-                Selection::FragmentSpread(spread) => {
-                    self.fragment(&spread.node.fragment_name.node, level + 1)?
-                }
-            }
-            .with_directives(selection.node.directives().len()));
+                .with_directives(selection.node.directives().len()),
+            );
         }
         cost.nesting = cost.nesting.saturating_add(1);
         Ok(cost)

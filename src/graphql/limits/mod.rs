@@ -8,7 +8,6 @@ mod nesting;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::Display;
 use std::sync::Arc;
 
 use async_graphql::async_trait::async_trait;
@@ -56,18 +55,10 @@ impl Default for Limits {
     }
 }
 
-impl Limits {
-    /// Refuses what is above its bound.
-    fn check(
-        &self,
-        code: Code,
-        what: &'static str,
-        found: impl TryInto<u64>,
-        bound: usize,
-    ) -> Result<(), Excess> {
-        let found = found.try_into().unwrap_or(u64::MAX);
-        if found <= bound as u64 { Ok(()) } else { Err(Excess::over(code, what, found, bound)) }
-    }
+/// Refuses what is above its bound.
+fn within(code: Code, what: &'static str, found: impl TryInto<u64>, bound: usize) -> Result<(), Excess> {
+    let found = found.try_into().unwrap_or(u64::MAX);
+    if found <= bound as u64 { Ok(()) } else { Err(Excess::over(code, what, found, bound)) }
 }
 
 /// What a client reads in `extensions.code`.
@@ -105,7 +96,7 @@ struct Excess {
 }
 
 impl Excess {
-    fn over(code: Code, what: &'static str, found: impl Display, bound: usize) -> Self {
+    fn over(code: Code, what: &'static str, found: u64, bound: usize) -> Self {
         Self { code, message: format!("the document's {what} is {found}; the limit is {bound}") }
     }
 
@@ -137,13 +128,8 @@ impl Extension for Limits {
         next: NextPrepareRequest<'_>,
     ) -> ServerResult<Request> {
         let mut request = next.run(ctx, request).await?;
-        self.check(Code::QueryTooLarge, "size in bytes", request.query.len(), self.query_bytes)?;
-        self.check(
-            Code::QueryTooNested,
-            "nesting of brackets",
-            nesting::deepest(&request.query),
-            self.nesting,
-        )?;
+        within(Code::QueryTooLarge, "size in bytes", request.query.len(), self.query_bytes)?;
+        within(Code::QueryTooNested, "nesting of brackets", nesting::deepest(&request.query), self.nesting)?;
         // Parsed here and kept in the request: async-graphql's parsing step would run its own check at once.
         let variables = std::mem::take(&mut request.variables);
         let within = budget::check(request.parsed_query()?, &variables, self);

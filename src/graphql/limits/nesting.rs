@@ -55,12 +55,11 @@ impl Scan<'_> {
     fn skip_string(&mut self) {
         loop {
             match self.rest {
-                [b'\\', b'"' | b'\\', rest @ ..] => self.rest = rest,
                 [b'"' | b'\n' | b'\r', rest @ ..] => {
                     self.rest = rest;
                     return;
                 }
-                [_, rest @ ..] => self.rest = rest,
+                [b'\\', b'"' | b'\\', rest @ ..] | [_, rest @ ..] => self.rest = rest,
                 [] => return,
             }
         }
@@ -126,7 +125,10 @@ mod tests {
             "#[a-z(\\[{}\\])\"]{0,6}\n".prop_map(|text| (text, 0)),
         ];
         leaf.prop_recursive(8, 64, 5, |inner| {
-            (prop::sample::select(vec![("(", ")"), ("[", "]"), ("{", "}")]), prop::collection::vec(inner, 0..5))
+            (
+                prop::sample::select(vec![("(", ")"), ("[", "]"), ("{", "}")]),
+                prop::collection::vec(inner, 0..5),
+            )
                 .prop_map(|((open, close), parts)| {
                     let below = parts.iter().map(|part| part.1).max().unwrap_or(0);
                     let text: String = parts.into_iter().map(|part| part.0).collect();

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use async_graphql::{EmptyMutation, EmptySubscription, InputObject, Object, Request, Schema, Value, Variables};
+use async_graphql::{
+    EmptyMutation, EmptySubscription, InputObject, Object, Request, Schema, Value, Variables,
+};
 use serde_json::json;
 
 use super::Limits;
@@ -155,7 +157,11 @@ async fn what_the_nesting_limit_allows_the_parser_survives() {
     let objects = format!("{{ planted(tree: {}[]{}) }}", "{children:".repeat(197), "}".repeat(197));
     assert_eq!(code(Limits::default(), objects).await, None);
     let selections = format!("{{{}name{}", "...{".repeat(199), "}".repeat(200));
-    assert_eq!(code(Limits::default(), selections).await.as_deref(), Some("(none)"), "async-graphql's own limit");
+    assert_eq!(
+        code(Limits::default(), selections).await.as_deref(),
+        Some("(none)"),
+        "async-graphql's own limit"
+    );
 }
 
 #[tokio::test]
@@ -226,6 +232,13 @@ async fn fragment_cycles_are_refused() {
 }
 
 #[tokio::test]
+async fn a_fragment_that_nobody_spreads_has_no_root_fields() {
+    let query = format!("{{ name }} fragment A on Query {{ {} }}", "name ".repeat(21));
+    let (code, message) = refusal(Limits::default(), query).await.expect("refused");
+    assert_eq!((code.as_str(), message.as_str()), ("(none)", "Fragment \"A\" is never used"));
+}
+
+#[tokio::test]
 async fn a_syntax_error_stays_a_syntax_error() {
     let (code, message) = refusal(Limits::default(), "{ name").await.expect("refused");
     assert_eq!(code, "(none)");
@@ -234,7 +247,8 @@ async fn a_syntax_error_stays_a_syntax_error() {
 
 #[tokio::test]
 async fn introspection_passes() {
-    let of_type = (0..9).fold(String::from("kind name"), |inner, _| format!("kind name ofType {{ {inner} }}"));
+    let of_type =
+        (0..9).fold(String::from("kind name"), |inner, _| format!("kind name ofType {{ {inner} }}"));
     let query = format!(
         "query IntrospectionQuery {{ __schema {{ description queryType {{ name kind }} mutationType {{ name kind }} \
          subscriptionType {{ name kind }} types {{ ...FullType }} directives {{ name description isRepeatable \
