@@ -1,1 +1,0 @@
-//! Limits on a document before it runs.

@@ -1,0 +1,140 @@
+//! Limits on a document before it is validated and run: an extension of the schema, so that they hold on every way in.
+//!
+//! Order: the size of the text, the nesting of its brackets (both before parsing, for the parser recurses), then what it
+//! amounts to with fragments expanded (before async-graphql looks at it, whose own checks are exponential there).
+
+mod budget;
+mod nesting;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_graphql::async_trait::async_trait;
+use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
+use async_graphql::{ErrorExtensionValues, Request, ServerError, ServerResult};
+
+/// The bounds; every one is the largest value still allowed. Fragments count as often as they are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of the document's text. Default 32,768.
+    pub query_bytes: usize,
+    /// Open brackets at one point of the text, and selection sets within one another once fragments are expanded.
+    /// Default 200.
+    pub nesting: usize,
+    /// Levels of fields. Default 20; the introspection that `GraphiQL` sends takes 15.
+    pub depth: usize,
+    /// Aliases. Default 50.
+    pub aliases: usize,
+    /// Fields at the root of one operation. Default 20.
+    pub root_fields: usize,
+    /// Fields. Default 2,000.
+    pub fields: usize,
+    /// Directives. Default 50.
+    pub directives: usize,
+    /// Fragments that the document defines. Default 100.
+    pub fragments: usize,
+    /// Fields as often as pages repeat them: below a connection everything counts `first` or `last` times (20 where
+    /// neither is given, at most 100), below `nodes(ids:)` once an id. Default 20,000.
+    pub complexity: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            query_bytes: 32 * 1024,
+            nesting: 200,
+            depth: 20,
+            aliases: 50,
+            root_fields: 20,
+            fields: 2_000,
+            directives: 50,
+            fragments: 100,
+            complexity: 20_000,
+        }
+    }
+}
+
+/// Refuses what is above its bound.
+fn within(code: Code, what: &'static str, found: impl TryInto<u64>, bound: usize) -> Result<(), Excess> {
+    let found = found.try_into().unwrap_or(u64::MAX);
+    if found <= bound as u64 { Ok(()) } else { Err(Excess::over(code, what, found, bound)) }
+}
+
+/// What a client reads in `extensions.code`.
+#[derive(Clone, Copy)]
+enum Code {
+    QueryTooLarge,
+    QueryTooNested,
+    QueryTooDeep,
+    QueryTooComplex,
+    TooManyAliases,
+    TooManyDirectives,
+    TooManyFields,
+    FragmentCycle,
+}
+
+impl Code {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueryTooLarge => "QUERY_TOO_LARGE",
+            Self::QueryTooNested => "QUERY_TOO_NESTED",
+            Self::QueryTooDeep => "QUERY_TOO_DEEP",
+            Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::TooManyAliases => "TOO_MANY_ALIASES",
+            Self::TooManyDirectives => "TOO_MANY_DIRECTIVES",
+            Self::TooManyFields => "TOO_MANY_FIELDS",
+            Self::FragmentCycle => "FRAGMENT_CYCLE",
+        }
+    }
+}
+
+/// A document above a limit.
+struct Excess {
+    code: Code,
+    message: String,
+}
+
+impl Excess {
+    fn over(code: Code, what: &'static str, found: u64, bound: usize) -> Self {
+        Self { code, message: format!("the document's {what} is {found}; the limit is {bound}") }
+    }
+
+    fn cycle(fragment: &str) -> Self {
+        Self { code: Code::FragmentCycle, message: format!("the fragment `{fragment}` spreads itself") }
+    }
+}
+
+impl From<Excess> for ServerError {
+    fn from(excess: Excess) -> Self {
+        let mut error = Self::new(excess.message, None);
+        error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", excess.code.as_str());
+        error
+    }
+}
+
+impl ExtensionFactory for Limits {
+    fn create(&self) -> Arc<dyn Extension> {
+        Arc::new(*self)
+    }
+}
+
+#[async_trait]
+impl Extension for Limits {
+    async fn prepare_request(
+        &self,
+        ctx: &ExtensionContext<'_>,
+        request: Request,
+        next: NextPrepareRequest<'_>,
+    ) -> ServerResult<Request> {
+        let mut request = next.run(ctx, request).await?;
+        within(Code::QueryTooLarge, "size in bytes", request.query.len(), self.query_bytes)?;
+        within(Code::QueryTooNested, "nesting of brackets", nesting::deepest(&request.query), self.nesting)?;
+        // Parsed here and kept in the request: async-graphql's parsing step would run its own check at once.
+        let variables = std::mem::take(&mut request.variables);
+        let within = budget::check(request.parsed_query()?, &variables, self);
+        request.variables = variables;
+        within?;
+        Ok(request)
+    }
+}

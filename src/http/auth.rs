@@ -1,1 +1,0 @@
-//! Sign-in with bearer tokens.

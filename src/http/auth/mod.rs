@@ -1,0 +1,229 @@
+//! Sign-in with bearer tokens (RFC 6750): signed JWTs (RFC 7519) under the cautions of RFC 8725.
+//!
+//! A token says who asks and nothing more (DESIGN.md 3): authority is read from the database afterwards. [`bearer`]
+//! takes the token from a request, [`Verifier::verify`] judges it; both ways in, HTTP and WebSocket, use them.
+
+mod keys;
+mod mint;
+#[cfg(test)]
+mod tests;
+
+use axum::Json;
+use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::Algorithm;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::domain::ids::UserId;
+
+pub use keys::{KeyError, KeySet};
+pub use mint::{DevelopmentKey, DevelopmentKeyError};
+
+/// The largest token that is looked at, in bytes.
+pub const LARGEST_TOKEN: usize = 8 * 1024;
+
+/// Header parameters that would let a token bring its own key or change how it is read (RFC 7515, 4.1; RFC 7797).
+const FORBIDDEN_PARAMETERS: [&str; 7] = ["b64", "crit", "enc", "jku", "jwk", "x5c", "x5u"];
+
+/// Why a token is refused. The text is the answer's: it tells the client what to do and nothing of the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// More than one `Authorization` header.
+    #[error("send one Authorization header")]
+    Repeated,
+    /// A header, or a token, that breaks the grammar of RFC 6750.
+    #[error("the Authorization header is malformed")]
+    Malformed,
+    /// Another scheme than `Bearer`.
+    #[error("only the Bearer scheme is supported")]
+    Scheme,
+    /// Above [`LARGEST_TOKEN`].
+    #[error("the token is too large")]
+    TooLarge,
+    /// Not a JWT signed with one of the keys and that key's algorithm.
+    #[error("the token is not signed by a trusted key")]
+    Untrusted,
+    /// A claim that is missing or has another shape than it must.
+    #[error("the token lacks a valid exp, iss, aud or sub claim")]
+    Claims,
+    /// For another audience or from another issuer.
+    #[error("the token was not issued for this service")]
+    Elsewhere,
+    /// At or after `exp`.
+    #[error("the token has expired")]
+    Expired,
+    /// Before `nbf`.
+    #[error("the token is not valid yet")]
+    NotYet,
+}
+
+impl IntoResponse for TokenError {
+    /// RFC 6750's challenge with a GraphQL answer: 400 where the request is malformed, else 401.
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::Repeated | Self::Malformed => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::Scheme
+            | Self::TooLarge
+            | Self::Untrusted
+            | Self::Claims
+            | Self::Elsewhere
+            | Self::Expired
+            | Self::NotYet => (StatusCode::UNAUTHORIZED, "invalid_token"),
+        };
+        let message = self.to_string();
+        let challenge = format!("Bearer error=\"{error}\", error_description=\"{message}\"");
+        let body = serde_json::json!({
+            "errors": [{ "message": message, "extensions": { "code": "UNAUTHENTICATED" } }]
+        });
+        (status, [(WWW_AUTHENTICATE, challenge)], Json(body)).into_response()
+    }
+}
+
+/// The bearer token of a request; none where it has no `Authorization` header: it is anonymous.
+///
+/// # Errors
+/// Where the header stands twice, has another scheme, or does not hold one token.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, TokenError> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(TokenError::Repeated);
+    }
+    let value = value.to_str().map_err(|_| TokenError::Malformed)?;
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(TokenError::Scheme);
+    }
+    let token = token.trim_start_matches(' ');
+    let in_grammar = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if token.is_empty() || !token.bytes().all(in_grammar) {
+        return Err(TokenError::Malformed);
+    }
+    Ok(Some(token))
+}
+
+/// What a token states, once it is believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claims {
+    /// Who asks (`sub`).
+    pub subject: UserId,
+    /// When the token ends (`exp`); a stream that outlives it is closed.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Judges tokens.
+#[derive(Debug)]
+pub struct Verifier {
+    /// The keys that may have signed.
+    pub keys: KeySet,
+    /// The only `iss`.
+    pub issuer: String,
+    /// What `aud` must be or contain.
+    pub audience: String,
+    /// How far the issuer's clock may differ, for `exp` and `nbf`; a few seconds.
+    pub leeway: TimeDelta,
+}
+
+/// The header of a JWS, as far as it may have a say.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    #[serde(flatten)]
+    others: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    exp: f64,
+    nbf: Option<f64>,
+    iss: String,
+    aud: Audience,
+    sub: Uuid,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Verifier {
+    /// What the token states, if it is signed by one of the keys, for this service, and valid at `now`.
+    ///
+    /// # Errors
+    /// The first reason to refuse it: size, form and signature, claims, issuer and audience, time.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenError> {
+        if token.len() > LARGEST_TOKEN {
+            return Err(TokenError::TooLarge);
+        }
+        let payload: Payload = decode(self.signed_payload(token)?).ok_or(TokenError::Claims)?;
+        let meant_for_us = match &payload.aud {
+            Audience::One(audience) => *audience == self.audience,
+            Audience::Many(audiences) => audiences.contains(&self.audience),
+        };
+        if !meant_for_us || payload.iss != self.issuer {
+            return Err(TokenError::Elsewhere);
+        }
+        let expires_at = instant(payload.exp)?;
+        if now.signed_duration_since(expires_at) >= self.leeway {
+            return Err(TokenError::Expired);
+        }
+        let not_before = payload.nbf.map(instant).transpose()?;
+        if not_before.is_some_and(|start| start.signed_duration_since(now) > self.leeway) {
+            return Err(TokenError::NotYet);
+        }
+        Ok(Claims { subject: UserId(payload.sub), expires_at })
+    }
+
+    /// The encoded payload of a token whose signature is good.
+    fn signed_payload<'a>(&self, token: &'a str) -> Result<&'a str, TokenError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Untrusted)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Untrusted)?;
+        let header: Header = decode(header).ok_or(TokenError::Untrusted)?;
+        if !header.is_plain() {
+            return Err(TokenError::Untrusted);
+        }
+        let key = header
+            .alg
+            .parse::<Algorithm>()
+            .ok()
+            .and_then(|algorithm| self.keys.find(header.kid.as_deref(), algorithm))
+            .ok_or(TokenError::Untrusted)?;
+        match jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.decoding, key.algorithm) {
+            Ok(true) => Ok(payload),
+            Ok(false) | Err(_) => Err(TokenError::Untrusted),
+        }
+    }
+}
+
+impl Header {
+    /// Whether this is the header of an ordinary access token: no key of its own, no extension, no other kind of JWT.
+    fn is_plain(&self) -> bool {
+        let access_token = self.typ.as_ref().is_none_or(|typ| {
+            let typ = typ.to_ascii_lowercase();
+            matches!(typ.strip_prefix("application/").unwrap_or(&typ), "jwt" | "at+jwt")
+        });
+        access_token && !FORBIDDEN_PARAMETERS.iter().any(|name| self.others.contains_key(*name))
+    }
+}
+
+/// A part of a token: JSON in base64url.
+fn decode<T: DeserializeOwned>(part: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+/// A `NumericDate`: seconds since 1970, perhaps with a fraction.
+fn instant(seconds: f64) -> Result<DateTime<Utc>, TokenError> {
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, and what is out of range is refused")]
+    let milliseconds = (seconds * 1_000.0) as i64;
+    DateTime::from_timestamp_millis(milliseconds).ok_or(TokenError::Claims)
+}
