@@ -2,11 +2,11 @@
 //!
 //! The modules in reading order; an arrow of the house points from a later one to an earlier one, never back:
 
-pub mod cli;
 pub mod domain;
+pub mod policy;
+pub mod store;
+pub mod ingest;
 pub mod graphql;
 pub mod http;
-pub mod ingest;
-pub mod policy;
 pub mod private_postgres;
-pub mod store;
+pub mod cli;
