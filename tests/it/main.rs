@@ -1,0 +1,6 @@
+//! The integration tests: one binary, so that all of them share one private `PostgreSQL` server.
+
+#![expect(clippy::unwrap_used, reason = "what the tests stand on fails a test as a test itself does")]
+
+mod private_postgres;
+mod support;
