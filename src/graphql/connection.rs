@@ -12,7 +12,7 @@ use super::error::bad_input;
 use super::loaders::PageKey;
 use super::scalars::int;
 use super::session::session;
-use crate::store::list::{End, KeyValue, List, Page, Position, Window};
+use crate::store::list::{End, List, Page, Position, Window};
 
 /// How many elements a page has where neither `first` nor `last` says so.
 pub const DEFAULT_PAGE_SIZE: u32 = 20;
@@ -53,7 +53,12 @@ pub type Uncounted<Node> = connection::Connection<String, Node>;
 ///
 /// # Errors
 /// BAD_USER_INPUT, saying what is wrong.
-pub fn window<L: List>(ctx: &Context<'_>, parent: Uuid, list: &L, arguments: &PageArguments) -> Result<Window> {
+pub fn window<L: List>(
+    ctx: &Context<'_>,
+    parent: Uuid,
+    list: &L,
+    arguments: &PageArguments,
+) -> Result<Window> {
     let (size, end) = match (arguments.first, arguments.last) {
         (Some(_), Some(_)) => {
             return Err(bad_input("`first` and `last` exclude each other: give one of them"));
@@ -91,9 +96,12 @@ fn encode<L: List>(parent: Uuid, list: &L, row: &L::Row) -> String {
 
 /// Reads a cursor. It may be forged: it is a place in an order and opens nothing.
 fn decode<L: List>(name: &str, text: &str, parent: Uuid, list: &L) -> Result<Position> {
-    let malformed = || bad_input(format!("`{name}` is no cursor: cursors are opaque, take them from `cursor` or `pageInfo`"));
+    let malformed = || {
+        bad_input(format!("`{name}` is no cursor: cursors are opaque, take them from `cursor` or `pageInfo`"))
+    };
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| malformed())?;
-    let (of, order, whose, position): CursorText<'_> = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
+    let (of, order, whose, position): CursorText<'_> =
+        serde_json::from_slice(&bytes).map_err(|_| malformed())?;
     if of != L::NAME || whose != parent {
         return Err(bad_input(format!("`{name}` is a cursor of another list")));
     }
@@ -171,6 +179,7 @@ pub fn storable(name: &str, text: Option<String>) -> Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::list::KeyValue;
 
     #[test]
     fn key_values_come_back_as_they_were() {

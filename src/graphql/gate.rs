@@ -4,8 +4,8 @@ use async_graphql::{Context, Result, TypeDirective};
 
 use super::enums::DataClass;
 use super::session::{Session, session};
-use crate::policy::{self, Class, Decision, Grant, Subject, Viewer, explain, explain_partner};
 use crate::domain::ids::PartnerId;
+use crate::policy::{self, Class, Decision, Grant, Subject, Viewer, explain, explain_partner};
 
 /// Declares the data class of what a field returns. The operating-model gate decides from the class, the viewer and the
 /// access; a field that carries it is nullable, resolves to null where the gate denies, and costs no SQL then.
@@ -20,7 +20,11 @@ pub fn aggregate_directive(class: DataClass) {}
 ///
 /// # Errors
 /// UNAUTHENTICATED when nobody is signed in.
-pub async fn ask<C: Class>(ctx: &Context<'_>, parent_type: &str, subject: &Subject) -> Result<Option<Grant<C>>> {
+pub async fn ask<C: Class>(
+    ctx: &Context<'_>,
+    parent_type: &str,
+    subject: &Subject,
+) -> Result<Option<Grant<C>>> {
     let session = session(ctx)?;
     let viewer = session.viewer().await?;
     Ok(answer(ctx, session, parent_type, C::CLASS, policy::grant::<C>(&viewer, subject), |reason| {

@@ -4,8 +4,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use async_graphql::{Context, ErrorExtensionValues, PathSegment, ServerError, Value};
 use async_graphql::indexmap::IndexMap;
+use async_graphql::{Context, ErrorExtensionValues, PathSegment, ServerError, Value};
 
 use super::error::Code;
 use crate::policy::{DataClass, HiddenReason};
@@ -102,7 +102,8 @@ impl Hidden {
         let list = entries.into_iter().map(|((coordinate, class, reason), mut entry)| {
             entry.paths.sort_by_cached_key(|path| place(path));
             entry.paths.truncate(FIRST_PATHS);
-            let paths = entry.paths.into_iter().map(|path| Value::List(path.into_iter().map(segment).collect()));
+            let paths =
+                entry.paths.into_iter().map(|path| Value::List(path.into_iter().map(segment).collect()));
             let mut object = IndexMap::new();
             let mut set = |key: &str, value: Value| object.insert(async_graphql::Name::new(key), value);
             set("coordinate", coordinate.into());

@@ -213,7 +213,9 @@ impl Loader<DecidingKey> for Loaders {
     async fn load(&self, keys: &[DecidingKey]) -> Result<HashMap<DecidingKey, Arc<Access>>, StoreError> {
         let mut found = HashMap::with_capacity(keys.len());
         for ((scope, partner), customers) in grouped(keys, |k| ((k.scope, k.partner), k.customer)) {
-            for row in store::access::deciding(&mut *self.0.reader().await?, scope, partner, &customers).await? {
+            for row in
+                store::access::deciding(&mut *self.0.reader().await?, scope, partner, &customers).await?
+            {
                 found.insert(DecidingKey { customer: row.terms.customer, partner, scope }, Arc::new(row));
             }
         }
@@ -225,10 +227,15 @@ impl Loader<SubscriptionKey> for Loaders {
     type Value = Arc<Subscription>;
     type Error = StoreError;
 
-    async fn load(&self, keys: &[SubscriptionKey]) -> Result<HashMap<SubscriptionKey, Self::Value>, StoreError> {
+    async fn load(
+        &self,
+        keys: &[SubscriptionKey],
+    ) -> Result<HashMap<SubscriptionKey, Self::Value>, StoreError> {
         let wanted: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
-        let grants: HashMap<CustomerId, Grant<Commercial>> = keys.iter().map(|key| (key.0.of(), key.0)).collect();
-        let rows = store::subscription::by_accesses(&mut *self.0.reader().await?, &wanted, self.0.now()).await?;
+        let grants: HashMap<CustomerId, Grant<Commercial>> =
+            keys.iter().map(|key| (key.0.of(), key.0)).collect();
+        let rows =
+            store::subscription::by_accesses(&mut *self.0.reader().await?, &wanted, self.0.now()).await?;
         Ok(rows
             .into_iter()
             .filter_map(|row| Some((SubscriptionKey(*grants.get(&row.customer)?, row.access), Arc::new(row))))
@@ -241,10 +248,12 @@ impl Loader<SummariesKey> for Loaders {
     type Error = StoreError;
 
     async fn load(&self, keys: &[SummariesKey]) -> Result<HashMap<SummariesKey, Self::Value>, StoreError> {
-        let mut found: HashMap<SummariesKey, Vec<AccessSummary>> = keys.iter().map(|key| (*key, Vec::new())).collect();
+        let mut found: HashMap<SummariesKey, Vec<AccessSummary>> =
+            keys.iter().map(|key| (*key, Vec::new())).collect();
         for (scope, partners) in grouped(keys, |k| (k.1, k.0)) {
             let rows =
-                store::dashboard::accesses(&mut *self.0.reader().await?, scope, &partners, self.0.now()).await?;
+                store::dashboard::accesses(&mut *self.0.reader().await?, scope, &partners, self.0.now())
+                    .await?;
             for row in rows {
                 found.entry(SummariesKey(row.terms.partner, scope)).or_default().push(row);
             }
@@ -269,13 +278,19 @@ impl Loader<AssetFindingsKey> for Loaders {
     type Value = SeverityCounts;
     type Error = StoreError;
 
-    async fn load(&self, keys: &[AssetFindingsKey]) -> Result<HashMap<AssetFindingsKey, SeverityCounts>, StoreError> {
+    async fn load(
+        &self,
+        keys: &[AssetFindingsKey],
+    ) -> Result<HashMap<AssetFindingsKey, SeverityCounts>, StoreError> {
         let wanted: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
         let mut counts: HashMap<(CustomerId, AssetId), SeverityCounts> = HashMap::new();
         for (key, some) in store::asset::open_findings(&mut *self.0.reader().await?, &wanted).await? {
             counts.entry(key).or_default().merge(some);
         }
-        Ok(keys.iter().map(|key| (*key, counts.get(&(key.0.of(), key.1)).copied().unwrap_or_default())).collect())
+        Ok(keys
+            .iter()
+            .map(|key| (*key, counts.get(&(key.0.of(), key.1)).copied().unwrap_or_default()))
+            .collect())
     }
 }
 
@@ -285,11 +300,14 @@ impl Loader<ReportKey> for Loaders {
 
     async fn load(&self, keys: &[ReportKey]) -> Result<HashMap<ReportKey, Self::Value>, StoreError> {
         let wanted: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
-        let grants: HashMap<CustomerId, Grant<Posture>> = keys.iter().map(|key| (key.0.of(), key.0)).collect();
+        let grants: HashMap<CustomerId, Grant<Posture>> =
+            keys.iter().map(|key| (key.0.of(), key.0)).collect();
         let rows = store::scan::reports(&mut *self.0.reader().await?, &wanted).await?;
         Ok(rows
             .into_iter()
-            .filter_map(|((customer, scan), report)| Some((ReportKey(*grants.get(&customer)?, scan), Arc::new(report))))
+            .filter_map(|((customer, scan), report)| {
+                Some((ReportKey(*grants.get(&customer)?, scan), Arc::new(report)))
+            })
             .collect())
     }
 }

@@ -33,7 +33,8 @@ pub fn schema() -> GatewaySchema {
 /// The schema in GraphQL's schema definition language, as `schema.graphql` holds it.
 #[must_use]
 pub fn sdl() -> String {
-    let mut sdl = schema().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items());
+    let mut sdl = schema()
+        .sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items());
     if !sdl.ends_with('\n') {
         sdl.push('\n');
     }

@@ -21,7 +21,7 @@ use super::types::subscription::Subscription;
 use super::types::viewer::Viewer;
 use crate::domain::global_id::GlobalId;
 use crate::domain::ids::{CustomerId, PartnerId};
-use crate::policy::{self, Class, Commercial, Decision, Grant, Posture, grant, grant_partner, preview};
+use crate::policy::{self, Class, Commercial, Decision, Grant, grant, grant_partner, preview};
 use crate::store::asset::Assets;
 use crate::store::audit::{CustomerLog, PartnerLog};
 use crate::store::component::Components;
@@ -96,7 +96,10 @@ impl Query {
         let session = session(ctx)?;
         session.asker().await?;
         if ids.len() > MAX_PAGE_SIZE as usize {
-            return Err(bad_input(format!("`ids` has {} elements, it takes {MAX_PAGE_SIZE} at most", ids.len())));
+            return Err(bad_input(format!(
+                "`ids` has {} elements, it takes {MAX_PAGE_SIZE} at most",
+                ids.len()
+            )));
         }
         let ids = ids.iter().map(|id| parse("ids", id)).collect::<Result<Vec<_>>>()?;
         // All at once, so that the loaders read each kind in one statement.
@@ -175,7 +178,9 @@ async fn find(session: &Session, id: GlobalId) -> Result<Option<Node>> {
         // Not nodes: a user and an API key are shown where they belong.
         GlobalId::User(_) | GlobalId::ApiKey(..) => None,
         GlobalId::Access(customer, id) => session.access(customer, id).await?.map(Access).map(Node::Access),
-        GlobalId::Subscription(customer, id) => subscription(session, customer, id).await?.map(Node::Subscription),
+        GlobalId::Subscription(customer, id) => {
+            subscription(session, customer, id).await?.map(Node::Subscription)
+        }
         GlobalId::Finding(customer, id) => gated(session, customer, Findings::all(session.now()), id.0)
             .await?
             .map(|(grant, row)| Node::Finding(Finding { row, grant })),
@@ -191,12 +196,12 @@ async fn find(session: &Session, id: GlobalId) -> Result<Option<Node>> {
         GlobalId::ScanSchedule(customer, id) => gated(session, customer, ScanSchedules, id.0)
             .await?
             .map(|(grant, row)| Node::ScanSchedule(ScanSchedule { row, grant })),
-        GlobalId::Evidence(customer, id) => {
-            gated(session, customer, EvidenceRecords, id.0).await?.map(|(_, row)| Node::Evidence(Evidence(row)))
-        }
-        GlobalId::PostureShare(customer, id) => {
-            gated(session, customer, PostureShares, id.0).await?.map(|(_, row)| Node::PostureShare(PostureShare(row)))
-        }
+        GlobalId::Evidence(customer, id) => gated(session, customer, EvidenceRecords, id.0)
+            .await?
+            .map(|(_, row)| Node::Evidence(Evidence(row))),
+        GlobalId::PostureShare(customer, id) => gated(session, customer, PostureShares, id.0)
+            .await?
+            .map(|(_, row)| Node::PostureShare(PostureShare(row))),
         GlobalId::CustomerAuditEvent(customer, id) => gated(session, customer, CustomerLog::default(), id.0)
             .await?
             .map(|(_, row)| Node::CustomerAuditEvent(CustomerAuditEvent(row))),
@@ -238,7 +243,8 @@ where
     C: Class,
     L: List<Parent = Grant<C>>,
     L::Row: Identified<Grant<C>>,
-    Loaders: async_graphql::dataloader::Loader<RowKey<L>, Value = Arc<L::Row>, Error = crate::store::StoreError>,
+    Loaders:
+        async_graphql::dataloader::Loader<RowKey<L>, Value = Arc<L::Row>, Error = crate::store::StoreError>,
 {
     let subject = session.subject(customer, None).await?;
     match grant::<C>(&session.viewer().await?, &subject) {

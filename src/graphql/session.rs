@@ -15,7 +15,9 @@ use super::hidden::{Hidden, Placement};
 use super::loaders::{CustomerKey, DecidingKey, Loaders, RowKey};
 use crate::domain::ids::{AccessId, CustomerId};
 use crate::domain::user::PartnerRole;
-use crate::policy::{DataClass, Decision, PartnerScope, Scope, Subject, Viewer, decide, partner_scope, scope};
+use crate::policy::{
+    DataClass, Decision, PartnerScope, Scope, Subject, Viewer, decide, partner_scope, scope,
+};
 use crate::store::access::{Access, CustomerAccesses};
 use crate::store::customer::Customer;
 use crate::store::subscription::UnitCost;
@@ -252,7 +254,8 @@ impl Session {
             });
             Ok(visible.map(|(id, _, _)| id.0).collect())
         };
-        let found = self.posture_visible.get_or_try_init(read).await.map_err(|error: StoreError| internal(&error))?;
+        let found =
+            self.posture_visible.get_or_try_init(read).await.map_err(|error: StoreError| internal(&error))?;
         Ok(Arc::clone(found))
     }
 
@@ -264,8 +267,9 @@ impl Session {
         &self,
         grant: &crate::policy::Grant<crate::policy::Pricing, Of>,
     ) -> Result<&[UnitCost]> {
-        let read =
-            || async { store::subscription::unit_costs(&mut *self.snapshot.reader().await?, grant, self.now()).await };
+        let read = || async {
+            store::subscription::unit_costs(&mut *self.snapshot.reader().await?, grant, self.now()).await
+        };
         let found = self.unit_costs.get_or_try_init(read).await.map_err(|error| internal(&error))?;
         Ok(found)
     }

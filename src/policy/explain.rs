@@ -40,7 +40,10 @@ pub fn explain_partner(viewer: &Viewer, class: DataClass) -> String {
         Viewer::Partner { role: PartnerRole::Operator, .. } => {
             "the role is OPERATOR, it takes ADMIN, which a partner admin can give"
         }
-        Viewer::Partner { .. } | Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => {
+        Viewer::Partner { .. }
+        | Viewer::Customer { .. }
+        | Viewer::PlatformAdmin { .. }
+        | Viewer::Scanner { .. } => {
             "it is for ADMINs of the partner itself, and nothing is inherited along the partner tree"
         }
     };
@@ -53,11 +56,15 @@ fn sentence(class: DataClass, rule: &str) -> String {
 
 fn by_role(viewer: &Viewer, class: DataClass) -> String {
     match viewer {
-        Viewer::Partner { .. } => "the role is OPERATOR, it takes ADMIN, which a partner admin can give".to_owned(),
+        Viewer::Partner { .. } => {
+            "the role is OPERATOR, it takes ADMIN, which a partner admin can give".to_owned()
+        }
         Viewer::Customer { .. } if class == DataClass::Pricing => {
             "the partner's cost and margin are never shown to a customer".to_owned()
         }
-        Viewer::Customer { .. } => "the role is READ_ONLY, it takes ADMIN, which a customer admin can give".to_owned(),
+        Viewer::Customer { .. } => {
+            "the role is READ_ONLY, it takes ADMIN, which a customer admin can give".to_owned()
+        }
         Viewer::PlatformAdmin { .. } => {
             "a platform admin sees partners, pricing and commercial data only".to_owned()
         }
@@ -75,15 +82,22 @@ fn by_portal(class: DataClass, subject: &Subject) -> String {
 
 fn by_status(access: &AccessFacts) -> String {
     match access.status {
-        AccessStatus::Trial => "the trial has expired, it takes a conversion, which a partner admin can make".to_owned(),
-        AccessStatus::Suspended => "the access is SUSPENDED, it takes ACTIVE, so it has to be resumed".to_owned(),
-        AccessStatus::Ended => "the access is ENDED, it takes a new access, which a partner admin can quote".to_owned(),
+        AccessStatus::Trial => {
+            "the trial has expired, it takes a conversion, which a partner admin can make".to_owned()
+        }
+        AccessStatus::Suspended => {
+            "the access is SUSPENDED, it takes ACTIVE, so it has to be resumed".to_owned()
+        }
+        AccessStatus::Ended => {
+            "the access is ENDED, it takes a new access, which a partner admin can quote".to_owned()
+        }
         AccessStatus::Active => "the access is not running".to_owned(),
     }
 }
 
 fn by_model(class: DataClass, access: &AccessFacts) -> String {
-    let needed = if class == DataClass::SecurityConfig { "FULLY_MANAGED" } else { "CO_MANAGED or FULLY_MANAGED" };
+    let needed =
+        if class == DataClass::SecurityConfig { "FULLY_MANAGED" } else { "CO_MANAGED or FULLY_MANAGED" };
     let who = if access.status == AccessStatus::Trial {
         "the customer's admin can elect during the trial"
     } else {
@@ -95,6 +109,8 @@ fn by_model(class: DataClass, access: &AccessFacts) -> String {
 const fn privilege_for(class: DataClass) -> Privilege {
     match class {
         DataClass::SecurityConfig => Privilege::Manage,
-        DataClass::Commercial | DataClass::Pricing | DataClass::Posture | DataClass::Activity => Privilege::Support,
+        DataClass::Commercial | DataClass::Pricing | DataClass::Posture | DataClass::Activity => {
+            Privilege::Support
+        }
     }
 }

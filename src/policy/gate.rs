@@ -93,7 +93,9 @@ pub fn decide(viewer: &Viewer, class: DataClass, subject: &Subject) -> Decision 
         Viewer::PlatformAdmin { .. } => match class {
             DataClass::Commercial | DataClass::Pricing => Visible(()),
             // The platform runs the business, not the customers' security.
-            DataClass::Posture | DataClass::Activity | DataClass::SecurityConfig => Hidden(HiddenReason::Role),
+            DataClass::Posture | DataClass::Activity | DataClass::SecurityConfig => {
+                Hidden(HiddenReason::Role)
+            }
         },
         // A scanner writes and reads nothing.
         Viewer::Scanner { .. } => Hidden(HiddenReason::Role),
@@ -118,7 +120,10 @@ pub fn decide_partner(viewer: &Viewer, class: DataClass, partner: PartnerId) -> 
         ) if *own == partner => Visible(()),
         (Viewer::PlatformAdmin { .. }, DataClass::Pricing) => Visible(()),
         (
-            Viewer::Partner { .. } | Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. },
+            Viewer::Partner { .. }
+            | Viewer::Customer { .. }
+            | Viewer::PlatformAdmin { .. }
+            | Viewer::Scanner { .. },
             DataClass::Commercial
             | DataClass::Pricing
             | DataClass::Posture

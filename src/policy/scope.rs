@@ -27,7 +27,9 @@ pub fn scope(viewer: &Viewer, portal: PortalAccess) -> Scope {
     match viewer {
         Viewer::Partner { partner, role: PartnerRole::Admin, .. } => Scope::OfPartner(*partner),
         Viewer::Partner { user, role: PartnerRole::Operator, .. } => Scope::AssignedTo(*user),
-        Viewer::Customer { customer, role, .. } if customer_sees_accesses(*role, portal) => Scope::OfCustomer(*customer),
+        Viewer::Customer { customer, role, .. } if customer_sees_accesses(*role, portal) => {
+            Scope::OfCustomer(*customer)
+        }
         Viewer::Customer { .. } | Viewer::Scanner { .. } => Scope::Nothing,
         Viewer::PlatformAdmin { .. } => Scope::Everything,
     }

@@ -254,7 +254,9 @@ impl List for PartnerAccesses {
                 Severity::High => " and r.open_critical + r.open_high > 0",
                 Severity::Medium => " and r.open_critical + r.open_high + r.open_medium > 0",
                 Severity::Low => " and r.open_critical + r.open_high + r.open_medium + r.open_low > 0",
-                Severity::Info => " and r.open_critical + r.open_high + r.open_medium + r.open_low + r.open_info > 0",
+                Severity::Info => {
+                    " and r.open_critical + r.open_high + r.open_medium + r.open_low + r.open_info > 0"
+                }
             });
         }
     }
@@ -268,7 +270,9 @@ impl List for PartnerAccesses {
             always("t.id", KeyKind::Id),
         );
         match self.order {
-            AccessOrderField::CustomerName => vec![key("t.customer_name", KeyKind::Text), key("t.id", KeyKind::Id)],
+            AccessOrderField::CustomerName => {
+                vec![key("t.customer_name", KeyKind::Text), key("t.id", KeyKind::Id)]
+            }
             AccessOrderField::CreatedAt => vec![key("t.created_at", KeyKind::Time), key("t.id", KeyKind::Id)],
             AccessOrderField::Status | AccessOrderField::RenewalDate | AccessOrderField::OpenFindings => {
                 vec![rank, key("o.int", KeyKind::Int), name, id]
@@ -392,14 +396,19 @@ pub async fn deciding(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn terms(reader: &mut Reader, scope: Scope) -> Result<Vec<(AccessId, AccessTerms, bool)>, StoreError> {
+pub async fn terms(
+    reader: &mut Reader,
+    scope: Scope,
+) -> Result<Vec<(AccessId, AccessTerms, bool)>, StoreError> {
     let mut sql = QueryBuilder::new(
         "select t.id, t.partner_id, t.customer_id, t.status, t.trial_ends_at, t.operating_model, t.privilege_ceiling, \
          t.customer_consent, t.consent_until, t.assigned from ",
     );
     scoped(&mut sql, scope);
     let rows = sql.build().fetch_all(reader.connection()?).await?;
-    rows.iter().map(|row| Ok((AccessId(row.try_get("id")?), read_terms(row)?, row.try_get("assigned")?))).collect()
+    rows.iter()
+        .map(|row| Ok((AccessId(row.try_get("id")?), read_terms(row)?, row.try_get("assigned")?)))
+        .collect()
 }
 
 fn read_terms(row: &PgRow) -> Result<AccessTerms, StoreError> {
@@ -417,20 +426,25 @@ fn read_terms(row: &PgRow) -> Result<AccessTerms, StoreError> {
 
 fn read(row: &PgRow) -> Result<Access, StoreError> {
     let terms = read_terms(row)?;
-    let trial = match (row.try_get("trial_started_at")?, terms.trial_ends_at, row.try_get("trial_convert_by")?) {
-        (Some(started_at), Some(ends_at), Some(convert_by)) => Some(Trial {
-            started_at,
-            ends_at,
-            convert_by,
-            converted_at: row.try_get("trial_converted_at")?,
-            elected_model: row.try_get::<Option<&str>, _>("trial_elected_model")?.map(str::parse).transpose()?,
-        }),
-        _ => None,
-    };
+    let trial =
+        match (row.try_get("trial_started_at")?, terms.trial_ends_at, row.try_get("trial_convert_by")?) {
+            (Some(started_at), Some(ends_at), Some(convert_by)) => Some(Trial {
+                started_at,
+                ends_at,
+                convert_by,
+                converted_at: row.try_get("trial_converted_at")?,
+                elected_model: row
+                    .try_get::<Option<&str>, _>("trial_elected_model")?
+                    .map(str::parse)
+                    .transpose()?,
+            }),
+            _ => None,
+        };
     let int: Option<i64> = row.try_get("sort_int")?;
     let text: Option<String> = row.try_get("sort_text")?;
     let time: Option<DateTime<Utc>> = row.try_get("sort_time")?;
-    let value = int.map(KeyValue::Int).or(text.map(KeyValue::Text)).or(time.map(|at| KeyValue::time(Some(at))));
+    let value =
+        int.map(KeyValue::Int).or(text.map(KeyValue::Text)).or(time.map(|at| KeyValue::time(Some(at))));
     Ok(Access {
         id: AccessId(row.try_get("id")?),
         assigned: row.try_get("assigned")?,

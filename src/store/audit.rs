@@ -84,7 +84,8 @@ impl TenantList for CustomerLog {
 
     const NAME: &'static str = "Customer.auditLog";
     const TABLE: &'static str = "customer_audit_events";
-    const COLUMNS: &'static str = "t.customer_id, t.id, t.at, t.actor, t.action, t.reason, t.old_value, t.new_value";
+    const COLUMNS: &'static str =
+        "t.customer_id, t.id, t.at, t.actor, t.action, t.reason, t.old_value, t.new_value";
     const SORT: SortKey = newest_first("t.at");
 
     fn filter(&self, sql: &mut QueryBuilder<Postgres>) {

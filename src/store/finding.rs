@@ -145,7 +145,9 @@ impl List for Findings {
             (FindingOrderField::Severity, _) => ("t.severity", KeyKind::Int),
             (FindingOrderField::FirstSeenAt, _) => ("t.first_seen_at", KeyKind::Time),
             (FindingOrderField::LastSeenAt, _) => ("t.last_seen_at", KeyKind::Time),
-            (FindingOrderField::SlaDueAt, Direction::Ascending) => ("coalesce(t.sla_due_at, 'infinity')", KeyKind::Time),
+            (FindingOrderField::SlaDueAt, Direction::Ascending) => {
+                ("coalesce(t.sla_due_at, 'infinity')", KeyKind::Time)
+            }
             (FindingOrderField::SlaDueAt, Direction::Descending) => {
                 ("coalesce(t.sla_due_at, '-infinity')", KeyKind::Time)
             }

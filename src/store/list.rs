@@ -149,7 +149,9 @@ impl KeyValue {
             (Self::Int(_), KeyKind::Int) | (Self::Id { .. }, KeyKind::Id) => true,
             (Self::Text(text), KeyKind::Text) => !text.contains('\0'),
             // PostgreSQL's last timestamp lies in the year 294276; half of that is far enough for a finding.
-            (Self::Time { t }, KeyKind::Time) => t.is_none_or(|t| DateTime::from_timestamp_micros(t).is_some()),
+            (Self::Time { t }, KeyKind::Time) => {
+                t.is_none_or(|t| DateTime::from_timestamp_micros(t).is_some())
+            }
             (Self::Int(_) | Self::Id { .. } | Self::Text(_) | Self::Time { .. }, _) => false,
         }
     }

@@ -32,7 +32,9 @@ fn within(scope: PartnerScope, sql: &mut QueryBuilder<Postgres>) {
         PartnerScope::Tree(own) => {
             sql.push(" and t.id in (with recursive below as (select p.id from partners p where p.id = ");
             sql.push_bind(own.0);
-            sql.push(" union select p.id from partners p join below b on p.parent_id = b.id) select id from below");
+            sql.push(
+                " union select p.id from partners p join below b on p.parent_id = b.id) select id from below",
+            );
             sql.push(" union select p.parent_id from partners p where p.id = ").push_bind(own.0).push(")");
         }
         PartnerScope::OfCustomer(customer) => {
@@ -49,8 +51,13 @@ fn within(scope: PartnerScope, sql: &mut QueryBuilder<Postgres>) {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_ids(reader: &mut Reader, scope: PartnerScope, ids: &[PartnerId]) -> Result<Vec<Partner>, StoreError> {
-    let mut sql = QueryBuilder::new(format!("select {} from partners t where t.id = any (", Children::COLUMNS));
+pub async fn by_ids(
+    reader: &mut Reader,
+    scope: PartnerScope,
+    ids: &[PartnerId],
+) -> Result<Vec<Partner>, StoreError> {
+    let mut sql =
+        QueryBuilder::new(format!("select {} from partners t where t.id = any (", Children::COLUMNS));
     sql.push_bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).push(")");
     within(scope, &mut sql);
     sql.build().fetch_all(reader.connection()?).await?.iter().map(Children::row).collect()

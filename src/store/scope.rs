@@ -159,7 +159,9 @@ fn is_shutdown(error: &dyn sqlx::error::DatabaseError) -> bool {
 fn context(viewer: Option<UserId>, now: DateTime<Utc>) -> String {
     let viewer = viewer.map(|user| user.to_string()).unwrap_or_default();
     let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
-    format!("set local app.viewer = '{viewer}'; set local app.now = '{now}'; set local statement_timeout = '30s'")
+    format!(
+        "set local app.viewer = '{viewer}'; set local app.now = '{now}'; set local statement_timeout = '30s'"
+    )
 }
 
 /// A connection inside its transaction.

@@ -55,7 +55,8 @@ pub struct AddOn {
 #[must_use]
 pub fn month_of(at: NaiveDate) -> (NaiveDate, NaiveDate) {
     let first = at.with_day(1).unwrap_or(at);
-    let last = first.checked_add_months(chrono::Months::new(1)).and_then(|next| next.pred_opt()).unwrap_or(at);
+    let last =
+        first.checked_add_months(chrono::Months::new(1)).and_then(|next| next.pred_opt()).unwrap_or(at);
     (first, last)
 }
 

@@ -57,15 +57,22 @@ pub async fn signed_in(reader: &mut Reader, user: UserId) -> Result<Option<Signe
     let Some(row) = row else { return Ok(None) };
 
     let partner = match (row.partner_id, row.partner_name, row.partner_currency, row.partner_created_at) {
-        (Some(id), Some(name), Some(currency), Some(created_at)) => {
-            Some(Partner { id: PartnerId(id), name, parent: row.partner_parent.map(PartnerId), currency, created_at })
-        }
+        (Some(id), Some(name), Some(currency), Some(created_at)) => Some(Partner {
+            id: PartnerId(id),
+            name,
+            parent: row.partner_parent.map(PartnerId),
+            currency,
+            created_at,
+        }),
         _ => None,
     };
     let customer = match (row.customer_id, row.customer_name, row.portal_access, row.customer_created_at) {
-        (Some(id), Some(name), Some(rank), Some(created_at)) => {
-            Some(Customer { id: CustomerId(id), name, portal_access: PortalAccess::from_rank(rank), created_at })
-        }
+        (Some(id), Some(name), Some(rank), Some(created_at)) => Some(Customer {
+            id: CustomerId(id),
+            name,
+            portal_access: PortalAccess::from_rank(rank),
+            created_at,
+        }),
         _ => None,
     };
     let viewer = match row.kind.parse()? {
@@ -74,7 +81,9 @@ pub async fn signed_in(reader: &mut Reader, user: UserId) -> Result<Option<Signe
             _ => return Ok(None),
         },
         ViewerKind::CustomerUser => match (&customer, row.customer_role) {
-            (Some(customer), Some(role)) => Viewer::Customer { user, customer: customer.id, role: role.parse()? },
+            (Some(customer), Some(role)) => {
+                Viewer::Customer { user, customer: customer.id, role: role.parse()? }
+            }
             _ => return Ok(None),
         },
         ViewerKind::PlatformAdmin => Viewer::PlatformAdmin { user },

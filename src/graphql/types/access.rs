@@ -27,14 +27,16 @@ pub struct Access(pub Arc<store::access::Access>);
 #[Object]
 impl Access {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Access(self.0.terms.customer, self.0.id).to_string().into()
     }
 
     /// Whose link.
     async fn partner(&self, ctx: &Context<'_>) -> Result<Partner> {
         let session = session(ctx)?;
-        if let Some(own) = session.asker().await?.partner.as_ref().filter(|own| own.id == self.0.terms.partner) {
+        if let Some(own) =
+            session.asker().await?.partner.as_ref().filter(|own| own.id == self.0.terms.partner)
+        {
             return Ok(Partner(own.clone()));
         }
         let partner = session.load(PartnerKey(self.0.terms.partner, session.partner_scope().await?)).await?;
@@ -90,7 +92,8 @@ impl Access {
     /// What is sold over it.
     #[graphql(directive = gate_directive::apply(DataClass::Commercial))]
     async fn subscription(&self, ctx: &Context<'_>) -> Option<Result<Subscription>> {
-        let asked = async { ask::<Commercial>(ctx, "Access", &session(ctx)?.access_subject(&self.0).await?).await };
+        let asked =
+            async { ask::<Commercial>(ctx, "Access", &session(ctx)?.access_subject(&self.0).await?).await };
         let grant = shown!(asked.await);
         let loaded = async { session(ctx)?.load(SubscriptionKey(grant, self.0.id)).await };
         loaded.await.transpose().map(|row| Ok(Subscription { row: row?, access: self.0.clone() }))

@@ -34,7 +34,7 @@ pub struct AssetFilter {
 #[Object]
 impl Asset {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Asset(self.row.customer, self.row.id).to_string().into()
     }
 
@@ -74,7 +74,7 @@ pub struct ComponentFilter {
 #[Object]
 impl Component {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Component(self.0.customer, self.0.id).to_string().into()
     }
 

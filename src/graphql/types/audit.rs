@@ -24,7 +24,8 @@ pub struct AuditFilter {
 impl From<AuditFilter> for store::audit::AuditFilter {
     fn from(filter: AuditFilter) -> Self {
         // No action has a NUL in its name, and the database could not be asked for one.
-        let action = filter.action.map(|all| all.into_iter().filter(|action| !action.contains('\0')).collect());
+        let action =
+            filter.action.map(|all| all.into_iter().filter(|action| !action.contains('\0')).collect());
         Self { action, since: filter.since, until: filter.until }
     }
 }
@@ -36,7 +37,7 @@ pub struct PartnerAuditEvent(pub Arc<store::audit::PartnerAuditEvent>);
 #[Object]
 impl PartnerAuditEvent {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::PartnerAuditEvent(self.0.partner, self.0.event.id).to_string().into()
     }
 
@@ -84,7 +85,7 @@ pub struct CustomerAuditEvent(pub Arc<store::audit::CustomerAuditEvent>);
 #[Object]
 impl CustomerAuditEvent {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::CustomerAuditEvent(self.0.customer, self.0.event.id).to_string().into()
     }
 

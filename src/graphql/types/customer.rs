@@ -72,7 +72,7 @@ macro_rules! tried {
 #[expect(clippy::too_many_arguments, reason = "the contract's arguments")]
 impl Customer {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Customer(self.row.id).to_string().into()
     }
 
@@ -218,8 +218,12 @@ impl Customer {
         before: Option<String>,
     ) -> Option<Result<Uncounted<ScanSchedule>>> {
         let grant = shown!(self.ask::<Posture>(ctx).await);
-        let page = tried!(page(ctx, grant, &ScanSchedules, &PageArguments { first, after, last, before }).await);
-        Some(Ok(uncounted(self.row.id.0, &ScanSchedules, &page, |row| ScanSchedule { row: row.clone(), grant })))
+        let page =
+            tried!(page(ctx, grant, &ScanSchedules, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &ScanSchedules, &page, |row| ScanSchedule {
+            row: row.clone(),
+            grant,
+        })))
     }
 
     /// Its compliance evidence, newest first.
@@ -233,7 +237,8 @@ impl Customer {
         before: Option<String>,
     ) -> Option<Result<Uncounted<Evidence>>> {
         let grant = shown!(self.ask::<Posture>(ctx).await);
-        let page = tried!(page(ctx, grant, &EvidenceRecords, &PageArguments { first, after, last, before }).await);
+        let page =
+            tried!(page(ctx, grant, &EvidenceRecords, &PageArguments { first, after, last, before }).await);
         Some(Ok(uncounted(self.row.id.0, &EvidenceRecords, &page, |row| Evidence(row.clone()))))
     }
 
@@ -248,7 +253,8 @@ impl Customer {
         before: Option<String>,
     ) -> Option<Result<Uncounted<PostureShare>>> {
         let grant = shown!(self.ask::<Posture>(ctx).await);
-        let page = tried!(page(ctx, grant, &PostureShares, &PageArguments { first, after, last, before }).await);
+        let page =
+            tried!(page(ctx, grant, &PostureShares, &PageArguments { first, after, last, before }).await);
         Some(Ok(uncounted(self.row.id.0, &PostureShares, &page, |row| PostureShare(row.clone()))))
     }
 

@@ -196,7 +196,10 @@ fn commercial(accesses: &[AccessSummary], currency: &str) -> CommercialTotals {
             .collect(),
         by_status: access::AccessStatus::ALL
             .iter()
-            .map(|&status| AccessStatusCount { status: status.into(), count: number(&|a| a.terms.status == status) })
+            .map(|&status| AccessStatusCount {
+                status: status.into(),
+                count: number(&|a| a.terms.status == status),
+            })
             .collect(),
         monthly_recurring_revenue: money::Money::new(revenue, currency).into(),
         trials_ending_within30_days: number(&|a| a.trial_ends_soon),
@@ -205,7 +208,11 @@ fn commercial(accesses: &[AccessSummary], currency: &str) -> CommercialTotals {
     }
 }
 
-fn posture(accesses: usize, grants: &[Grant<Posture>], rollups: impl Iterator<Item = Rollup>) -> PostureTotals {
+fn posture(
+    accesses: usize,
+    grants: &[Grant<Posture>],
+    rollups: impl Iterator<Item = Rollup>,
+) -> PostureTotals {
     let (mut open, mut breaches, mut assets) = (finding::SeverityCounts::default(), 0, 0);
     let (mut risk_tenths, mut scanned) = (0_i64, 0_i32);
     for rollup in rollups {

@@ -15,7 +15,7 @@ pub struct Evidence(pub Arc<store::evidence::Evidence>);
 #[Object]
 impl Evidence {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Evidence(self.0.customer, self.0.id).to_string().into()
     }
 
@@ -47,7 +47,7 @@ pub struct PostureShare(pub Arc<store::evidence::PostureShare>);
 #[Object]
 impl PostureShare {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::PostureShare(self.0.customer, self.0.id).to_string().into()
     }
 

@@ -52,7 +52,11 @@ pub struct FindingOrder {
 ///
 /// # Errors
 /// BAD_USER_INPUT for a text that cannot be searched.
-pub fn list_of(ctx: &Context<'_>, filter: Option<FindingFilter>, order: Option<FindingOrder>) -> Result<Findings> {
+pub fn list_of(
+    ctx: &Context<'_>,
+    filter: Option<FindingFilter>,
+    order: Option<FindingOrder>,
+) -> Result<Findings> {
     let filter = filter.unwrap_or_default();
     let mut list = Findings {
         severity: all_into(filter.severity),
@@ -72,7 +76,7 @@ pub fn list_of(ctx: &Context<'_>, filter: Option<FindingFilter>, order: Option<F
 #[Object]
 impl Finding {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Finding(self.row.customer, self.row.id).to_string().into()
     }
 

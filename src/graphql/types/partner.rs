@@ -52,7 +52,7 @@ pub struct AccessOrder {
 #[Object]
 impl Partner {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Partner(self.0.id).to_string().into()
     }
 
@@ -101,9 +101,7 @@ impl Partner {
         let mut list = PartnerAccesses {
             operating_model: all_into(filter.operating_model),
             status: all_into(filter.status),
-            plan: filter
-                .plan
-                .map(|plans| plans.into_iter().filter(|plan| !plan.contains('\0')).collect()),
+            plan: filter.plan.map(|plans| plans.into_iter().filter(|plan| !plan.contains('\0')).collect()),
             customer_name: storable("customerName", filter.customer_name)?,
             min_open_severity: filter.min_open_severity.map(Into::into),
             ..PartnerAccesses::all(session.scope().await?)

@@ -27,7 +27,7 @@ pub struct Scan {
 #[Object]
 impl Scan {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Scan(self.row.customer, self.row.id).to_string().into()
     }
 
@@ -106,7 +106,7 @@ pub struct ScanSchedule {
 #[Object]
 impl ScanSchedule {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::ScanSchedule(self.row.customer, self.row.id).to_string().into()
     }
 

@@ -23,7 +23,11 @@ pub struct SecurityConfiguration {
 impl SecurityConfiguration {
     /// Who has which role, by user.
     async fn roles(&self) -> Vec<RoleBinding> {
-        self.row.roles.iter().map(|(user, role)| RoleBinding { user: user.clone(), role: (*role).into() }).collect()
+        self.row
+            .roles
+            .iter()
+            .map(|(user, role)| RoleBinding { user: user.clone(), role: (*role).into() })
+            .collect()
     }
 
     /// Whether users sign in through SAML.

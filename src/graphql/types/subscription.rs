@@ -39,10 +39,12 @@ impl Subscription {
         };
         let currency = &self.row.price.currency;
         let found = costs.map(|costs| {
-            costs.iter().find(|c| c.license_model == self.row.license_model && c.currency == *currency).map(|c| {
-                let amount = if self.row.prepaid { c.prepaid_unit_cost } else { c.unit_cost };
-                money::Money::new(amount, currency.clone())
-            })
+            costs.iter().find(|c| c.license_model == self.row.license_model && c.currency == *currency).map(
+                |c| {
+                    let amount = if self.row.prepaid { c.prepaid_unit_cost } else { c.unit_cost };
+                    money::Money::new(amount, currency.clone())
+                },
+            )
         });
         found.transpose()
     }
@@ -52,7 +54,7 @@ impl Subscription {
 #[Object]
 impl Subscription {
     /// The global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::Subscription(self.row.customer, self.row.access).to_string().into()
     }
 

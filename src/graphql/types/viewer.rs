@@ -16,7 +16,7 @@ pub struct Viewer(pub SignedIn);
 #[Object]
 impl Viewer {
     /// The user's global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         GlobalId::User(self.0.viewer.user()).to_string().into()
     }
 
@@ -44,9 +44,9 @@ impl Viewer {
     async fn partner_role(&self) -> Option<PartnerRole> {
         match self.0.viewer {
             policy::Viewer::Partner { role, .. } => Some(role.into()),
-            policy::Viewer::Customer { .. } | policy::Viewer::PlatformAdmin { .. } | policy::Viewer::Scanner { .. } => {
-                None
-            }
+            policy::Viewer::Customer { .. }
+            | policy::Viewer::PlatformAdmin { .. }
+            | policy::Viewer::Scanner { .. } => None,
         }
     }
 
@@ -59,9 +59,9 @@ impl Viewer {
     async fn customer_role(&self) -> Option<CustomerRole> {
         match self.0.viewer {
             policy::Viewer::Customer { role, .. } => Some(role.into()),
-            policy::Viewer::Partner { .. } | policy::Viewer::PlatformAdmin { .. } | policy::Viewer::Scanner { .. } => {
-                None
-            }
+            policy::Viewer::Partner { .. }
+            | policy::Viewer::PlatformAdmin { .. }
+            | policy::Viewer::Scanner { .. } => None,
         }
     }
 }
