@@ -15,6 +15,7 @@ pub mod posture;
 pub mod scan;
 pub mod scope;
 pub mod security;
+pub mod seed;
 pub mod subscription;
 pub mod viewer;
 
