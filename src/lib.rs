@@ -1,12 +1,14 @@
 //! A GraphQL gateway in front of `PostgreSQL` for security products sold through partners.
 //!
-//! The modules in reading order; an arrow of the house points from a later one to an earlier one, never back:
+//! The modules in reading order. `main -> cli -> http -> graphql -> policy -> domain`, and `graphql -> store -> policy`:
+//! an arrow means "may import", none runs back.
 
-pub mod cli;
 pub mod domain;
+pub mod policy;
+pub mod store;
+pub mod ingest;
 pub mod graphql;
 pub mod http;
-pub mod ingest;
-pub mod policy;
+pub mod config;
 pub mod private_postgres;
-pub mod store;
+pub mod cli;

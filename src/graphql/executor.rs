@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::{Name, PathSegment, Response, Value};
+use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
 
 use super::GatewaySchema;
 use super::hidden::Placement;
+use super::limits::Limits;
 use super::session::Session;
 use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
@@ -19,6 +20,7 @@ pub struct Executor {
     schema: GatewaySchema,
     database: Database,
     clock: Clock,
+    limits: Limits,
 }
 
 /// What a door hands over.
@@ -34,8 +36,8 @@ pub struct Request {
 impl Executor {
     /// An executor over a database.
     #[must_use]
-    pub const fn new(schema: GatewaySchema, database: Database, clock: Clock) -> Self {
-        Self { schema, database, clock }
+    pub const fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
+        Self { schema, database, clock, limits }
     }
 
     /// The database that requests are answered from.
@@ -50,7 +52,15 @@ impl Executor {
         &self.clock
     }
 
-    /// Answers one request in one snapshot.
+    /// Refuses a request above a limit, before anything of it runs.
+    ///
+    /// # Errors
+    /// The first limit that is exceeded, or the syntax error; each with a code.
+    pub fn prepare(&self, request: &mut async_graphql::Request) -> Result<(), ServerError> {
+        self.limits.check(request).map_err(|error| with_code(error, "GRAPHQL_PARSE_FAILED"))
+    }
+
+    /// Answers one request in one snapshot. It was [prepared](Self::prepare).
     pub async fn execute(&self, request: Request) -> Response {
         let snapshot = Snapshot::new(self.database.clone(), request.subject, self.clock.now());
         let session = Arc::new(Session::new(snapshot, request.placement));
@@ -61,6 +71,10 @@ impl Executor {
             tracing::warn!(error = &error as &dyn std::error::Error, "a snapshot did not end well");
         }
         let Response { data, errors, extensions, .. } = &mut response;
+        for error in errors.iter_mut() {
+            let code = if error.path.is_empty() { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
+            *error = with_code(std::mem::replace(error, ServerError::new("", None)), code);
+        }
         if errors.len() > 1 {
             errors.sort_by_cached_key(|error| place(data, &error.path));
         }
@@ -89,4 +103,13 @@ fn place(data: &Value, path: &[PathSegment]) -> Vec<usize> {
             (PathSegment::Field(_), _) => usize::MAX,
         })
         .collect()
+}
+
+/// The error with a code, where it has none of its own.
+fn with_code(mut error: ServerError, code: &str) -> ServerError {
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    if extensions.get("code").is_none() {
+        extensions.set("code", code);
+    }
+    error
 }

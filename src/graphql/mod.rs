@@ -27,6 +27,8 @@ pub fn schema() -> GatewaySchema {
     Schema::build(query::Query, EmptyMutation, EmptySubscription)
         // "Did you mean" would name fields to those who may not know them.
         .disable_suggestions()
+        // Ours counts the same before this one does, and answers with a code.
+        .limit_recursive_depth(limits::Limits::default().nesting)
         .finish()
 }
 

@@ -2,3 +2,93 @@
 
 pub mod auth;
 pub mod graphiql;
+mod graphql;
+mod health;
+mod server;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, extract::State};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+pub use server::serve;
+
+use self::auth::Verifier;
+use crate::config::HttpLimits;
+use crate::graphql::Executor;
+
+/// What the doors share.
+#[derive(Clone)]
+pub struct App {
+    /// Answers GraphQL requests.
+    pub executor: Executor,
+    /// Judges tokens.
+    pub verifier: Arc<Verifier>,
+    /// What a request may cost.
+    pub limits: HttpLimits,
+    /// Whether `GraphiQL` is served at `/`.
+    pub graphiql: bool,
+    /// Whether counters are served at `/metrics`.
+    pub metrics: bool,
+    /// The demo's personas with their tokens, for `GraphiQL`'s switch; none outside the demo.
+    pub personas: Option<Arc<serde_json::Value>>,
+}
+
+/// All routes.
+pub fn router(app: App) -> Router {
+    let mut router = Router::new()
+        .route("/graphql", get(graphql::get).post(graphql::post))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready));
+    if app.metrics {
+        router = router.route("/metrics", get(health::metrics));
+    }
+    if app.graphiql {
+        router = router.merge(graphiql::router().layer(CompressionLayer::new()));
+    }
+    if app.personas.is_some() {
+        router = router.route("/demo/personas", get(personas));
+    }
+    router
+        .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
+            failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "INTERNAL",
+                "the gateway failed to answer; it is in its log",
+            )
+        }))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .with_state(app)
+}
+
+async fn personas(State(app): State<App>) -> Response {
+    match app.personas {
+        Some(personas) => Json(personas.as_ref()).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A failure in the shape of a GraphQL response: what was wrong, and a code.
+fn failure(status: StatusCode, code: &str, message: impl Into<String>) -> Response {
+    let message: String = message.into();
+    let body = serde_json::json!({ "errors": [{ "message": message, "extensions": { "code": code } }] });
+    (status, Json(body)).into_response()
+}
+
+/// The request header by which a client says where denials are to be told.
+static HIDDEN_FIELDS: HeaderName = HeaderName::from_static(crate::graphql::hidden::PLACEMENT_HEADER);

@@ -91,3 +91,17 @@ pub async fn signed_in(reader: &mut Reader, user: UserId) -> Result<Option<Signe
     };
     Ok(Some(SignedIn { viewer, name: row.name, email: row.email, partner, customer }))
 }
+
+/// A user by e-mail address, for the command line; the role of the connection has to be allowed to read users.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn user_by_email(
+    connection: &mut sqlx::PgConnection,
+    email: &str,
+) -> Result<Option<UserId>, StoreError> {
+    let id = sqlx::query_scalar!("select id from users where email = $1", email)
+        .fetch_optional(connection)
+        .await?;
+    Ok(id.map(UserId))
+}

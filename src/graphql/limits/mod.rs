@@ -1,4 +1,5 @@
-//! Limits on a document before it is validated and run: an extension of the schema, so that they hold on every way in.
+//! Limits on a document before it is validated and run: the executor asks, so that they
+//! hold on every way in. Not an extension of the schema: with one, async-graphql pays for it at every field.
 //!
 //! Order: the size of the text, the nesting of its brackets (both before parsing, for the parser recurses), then what it
 //! amounts to with fragments expanded (before async-graphql looks at it, whose own checks are exponential there).
@@ -8,10 +9,6 @@ mod nesting;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
-use async_graphql::async_trait::async_trait;
-use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextPrepareRequest};
 use async_graphql::{ErrorExtensionValues, Request, ServerError, ServerResult};
 
 /// The bounds; every one is the largest value still allowed. Fragments count as often as they are spread.
@@ -113,28 +110,18 @@ impl From<Excess> for ServerError {
     }
 }
 
-impl ExtensionFactory for Limits {
-    fn create(&self) -> Arc<dyn Extension> {
-        Arc::new(*self)
-    }
-}
-
-#[async_trait]
-impl Extension for Limits {
-    async fn prepare_request(
-        &self,
-        ctx: &ExtensionContext<'_>,
-        request: Request,
-        next: NextPrepareRequest<'_>,
-    ) -> ServerResult<Request> {
-        let mut request = next.run(ctx, request).await?;
+impl Limits {
+    /// Refuses a request above a limit; parses it, once and for all, on the way.
+    ///
+    /// # Errors
+    /// The first limit that is exceeded, or the syntax error.
+    pub fn check(&self, request: &mut Request) -> ServerResult<()> {
         within(Code::QueryTooLarge, "size in bytes", request.query.len(), self.query_bytes)?;
         within(Code::QueryTooNested, "nesting of brackets", nesting::deepest(&request.query), self.nesting)?;
         // Parsed here and kept in the request: async-graphql's parsing step would run its own check at once.
         let variables = std::mem::take(&mut request.variables);
-        let within = budget::check(request.parsed_query()?, &variables, self);
+        let within = request.parsed_query().map(|document| budget::check(document, &variables, self));
         request.variables = variables;
-        within?;
-        Ok(request)
+        Ok(within??)
     }
 }

@@ -43,9 +43,12 @@ impl Query {
 
 /// The code that refuses a document, and its message; none where it runs.
 async fn refusal(limits: Limits, request: impl Into<Request>) -> Option<(String, String)> {
-    let schema = Schema::build(Query, EmptyMutation, EmptySubscription).extension(limits).finish();
-    let response = schema.execute(request).await;
-    let error = response.errors.into_iter().next()?;
+    let schema = Schema::build(Query, EmptyMutation, EmptySubscription).finish();
+    let mut request = request.into();
+    let error = match limits.check(&mut request) {
+        Ok(()) => schema.execute(request).await.errors.into_iter().next()?,
+        Err(error) => error,
+    };
     let code = match error.extensions.as_ref().and_then(|extensions| extensions.get("code")) {
         Some(Value::String(code)) => code.clone(),
         _ => String::from("(none)"),

@@ -1,0 +1,53 @@
+//! `posture-gateway serve`: serves the API over an existing database.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use sqlx::postgres::PgConnectOptions;
+use tokio::net::TcpListener;
+
+use super::stopped;
+use crate::config::{DatabaseArgs, HttpArgs, HttpLimits, PoolArgs, TokenArgs};
+use crate::domain::clock::Clock;
+use crate::graphql::limits::Limits;
+use crate::graphql::{Executor, schema};
+use crate::http::{App, router, serve};
+use crate::store::Database;
+
+/// Connect as the role `posture_gateway`; a role that could see past row-level security is refused.
+#[derive(Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    pool: PoolArgs,
+    #[command(flatten)]
+    tokens: TokenArgs,
+    #[command(flatten)]
+    http: HttpArgs,
+}
+
+/// Serves until the process is asked to stop.
+pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    let options: PgConnectOptions =
+        args.database.database_url.parse().context("DATABASE_URL is no URL of a database")?;
+    let database = Database::new(options, args.pool.into());
+    database.refuse_powerful_role().await?;
+    let verifier = args.tokens.verifier().with_context(|| format!("{}", args.tokens.token_keys.display()))?;
+    let app = App {
+        executor: Executor::new(schema(), database, Clock::System, Limits::default()),
+        verifier: Arc::new(verifier),
+        limits: HttpLimits::default(),
+        graphiql: args.http.graphiql,
+        metrics: args.http.metrics,
+        personas: None,
+    };
+    let listener = TcpListener::bind(args.http.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.http.listen))?;
+    writeln!(std::io::stdout().lock(), "GraphQL is at http://{}/graphql", listener.local_addr()?)?;
+    let limits = app.limits;
+    serve(listener, router(app), limits, stopped()).await.context("the listener failed")
+}

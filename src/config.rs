@@ -1,0 +1,113 @@
+//! Configuration: one struct a section; each field names its variable, its unit and its default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::http::auth::{KeyError, KeySet, Verifier};
+use crate::store::scope::PoolSettings;
+
+/// The issuer of development tokens, and the default of `--issuer`.
+pub const DEVELOPMENT_ISSUER: &str = "posture-gateway";
+/// The audience of development tokens, and the default of `--audience`.
+pub const DEVELOPMENT_AUDIENCE: &str = "posture-gateway";
+
+/// How to reach `PostgreSQL`.
+#[derive(Args, Clone, Debug)]
+pub struct DatabaseArgs {
+    /// The database, as postgres://user:password@host/database
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: String,
+}
+
+/// The pool of connections.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct PoolArgs {
+    /// Connections to the database at most; about four a core of the database's machine
+    #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "N", default_value_t = 8)]
+    pub database_connections: u32,
+    /// Seconds that a request waits for a connection
+    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", value_name = "SECONDS", default_value_t = 10)]
+    pub database_acquire_timeout: u64,
+}
+
+impl From<PoolArgs> for PoolSettings {
+    fn from(args: PoolArgs) -> Self {
+        Self {
+            max_connections: args.database_connections,
+            acquire_timeout: Duration::from_secs(args.database_acquire_timeout),
+        }
+    }
+}
+
+/// Whose tokens are believed.
+#[derive(Args, Clone, Debug)]
+pub struct TokenArgs {
+    /// The key that signs tokens: a PEM public key (Ed25519, P-256, RSA) or a JWKS file
+    #[arg(long, env = "TOKEN_KEYS", value_name = "FILE")]
+    pub token_keys: PathBuf,
+    /// The only `iss` that is believed
+    #[arg(long, env = "TOKEN_ISSUER", value_name = "TEXT", default_value = DEVELOPMENT_ISSUER)]
+    pub issuer: String,
+    /// What `aud` has to be or to contain
+    #[arg(long, env = "TOKEN_AUDIENCE", value_name = "TEXT", default_value = DEVELOPMENT_AUDIENCE)]
+    pub audience: String,
+    /// Seconds by which the issuer's clock may differ
+    #[arg(long, env = "TOKEN_LEEWAY", value_name = "SECONDS", default_value_t = 5)]
+    pub token_leeway: u32,
+}
+
+impl TokenArgs {
+    /// The verifier that these arguments describe.
+    ///
+    /// # Errors
+    /// When the key file cannot be read or holds what is no usable key.
+    pub fn verifier(&self) -> Result<Verifier, KeyError> {
+        Ok(Verifier {
+            keys: KeySet::load(&self.token_keys)?,
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            leeway: chrono::TimeDelta::seconds(self.token_leeway.into()),
+        })
+    }
+}
+
+/// Where to listen and what to serve there.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct HttpArgs {
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Serve `GraphiQL` at /
+    #[arg(long, env = "GRAPHIQL")]
+    pub graphiql: bool,
+    /// Serve counters at /metrics, in the text format of Prometheus
+    #[arg(long, env = "METRICS")]
+    pub metrics: bool,
+}
+
+/// What a request may cost before it is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct HttpLimits {
+    /// Bytes of a GraphQL request's body. Default 256 KiB.
+    pub body_bytes: usize,
+    /// How long a client may take over its headers. Default 10 seconds.
+    pub header_timeout: Duration,
+    /// How long a GraphQL request may take in all, its body included. Default 30 seconds.
+    pub request_timeout: Duration,
+    /// How long requests under way may take when the gateway stops. Default 10 seconds.
+    pub shutdown_timeout: Duration,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 256 * 1024,
+            header_timeout: Duration::from_secs(10),
+            request_timeout: Duration::from_secs(30),
+            shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! GraphQL over HTTP: POST of JSON and GET of queries, one operation a request.
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Name, ServerError, Value, Variables};
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use super::{App, HIDDEN_FIELDS, auth, failure};
+use crate::domain::ids::UserId;
+use crate::graphql::Request;
+use crate::graphql::hidden::Placement;
+
+/// What a client sends, as JSON or as a query string.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Parameters {
+    query: Option<String>,
+    #[serde(default)]
+    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    operation_name: Option<String>,
+}
+
+/// The same in a query string, where `variables` is a text.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UrlParameters {
+    query: Option<String>,
+    variables: Option<String>,
+    operation_name: Option<String>,
+}
+
+/// `POST /graphql`
+pub(super) async fn post(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
+    let is_json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"));
+    if !is_json {
+        return failure(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "a GraphQL request is sent with content-type `application/json`",
+        );
+    }
+    let door = match Door::open(&app, &headers) {
+        Ok(door) => door,
+        Err(refusal) => return refusal,
+    };
+    let Ok(body) = to_bytes(body, app.limits.body_bytes).await else {
+        return failure(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "BODY_TOO_LARGE",
+            format!("the body could not be read within the limit of {} bytes", app.limits.body_bytes),
+        );
+    };
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return failure(
+            StatusCode::BAD_REQUEST,
+            "BATCHES_NOT_SUPPORTED",
+            "a request is one JSON object: batches are not supported, send the operations one by one",
+        );
+    }
+    match serde_json::from_slice(&body) {
+        Ok(parameters) => door.answer(&app, parameters).await,
+        Err(error) => bad_request(format!("the body is no GraphQL request: {error}")),
+    }
+}
+
+/// `GET /graphql`: queries only.
+pub(super) async fn get(
+    State(app): State<App>,
+    headers: HeaderMap,
+    parameters: Result<Query<UrlParameters>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let door = match Door::open(&app, &headers) {
+        Ok(door) => Door { queries_only: true, ..door },
+        Err(refusal) => return refusal,
+    };
+    let Ok(Query(parameters)) = parameters else { return bad_request("the query string is malformed") };
+    let variables = match parameters.variables.as_deref().map(serde_json::from_str).transpose() {
+        Ok(variables) => variables.flatten(),
+        Err(error) => return bad_request(format!("`variables` is no JSON object: {error}")),
+    };
+    let UrlParameters { query, operation_name, .. } = parameters;
+    door.answer(&app, Parameters { query, variables, operation_name }).await
+}
+
+fn bad_request(message: impl Into<String>) -> Response {
+    failure(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+}
+
+/// What the headers say, before a byte of the body is read.
+struct Door {
+    subject: Option<UserId>,
+    placement: Placement,
+    media: Media,
+    queries_only: bool,
+}
+
+/// How the answer is wrapped (GraphQL over HTTP, section 6).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Media {
+    /// `application/graphql-response+json`: the status tells whether the request was executed.
+    GraphQl,
+    /// `application/json`: 200 for whatever was well-formed.
+    Json,
+}
+
+impl Media {
+    /// What the client accepts; `application/json` where it does not say.
+    fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let mut values = headers.get_all(header::ACCEPT).iter().peekable();
+        if values.peek().is_none() {
+            return Some(Self::Json);
+        }
+        let ranges: Vec<String> = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .filter_map(|range| range.split(';').next())
+            .map(|range| range.trim().to_ascii_lowercase())
+            .collect();
+        ranges.iter().find_map(|range| match range.as_str() {
+            "application/graphql-response+json" => Some(Self::GraphQl),
+            "application/json" | "application/*" | "*/*" => Some(Self::Json),
+            _ => None,
+        })
+    }
+
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::GraphQl => "application/graphql-response+json; charset=utf-8",
+            Self::Json => "application/json; charset=utf-8",
+        }
+    }
+
+    const fn refused(self) -> StatusCode {
+        match self {
+            Self::GraphQl => StatusCode::BAD_REQUEST,
+            Self::Json => StatusCode::OK,
+        }
+    }
+}
+
+impl Door {
+    #[expect(clippy::result_large_err, reason = "a response, made once a request")]
+    fn open(app: &App, headers: &HeaderMap) -> Result<Self, Response> {
+        let media = Media::accepted(headers).ok_or_else(|| {
+            failure(
+                StatusCode::NOT_ACCEPTABLE,
+                "NOT_ACCEPTABLE",
+                "answers come as `application/graphql-response+json` or `application/json`",
+            )
+        })?;
+        let mut placements = headers.get_all(&HIDDEN_FIELDS).iter();
+        let placement = match (placements.next(), placements.next()) {
+            (None, _) => Ok(Placement::default()),
+            (Some(value), None) => Placement::parse(value.as_bytes()),
+            (Some(_), Some(_)) => Err(crate::graphql::hidden::UnknownPlacement),
+        };
+        let placement = placement.map_err(|error| bad_request(error.to_string()))?;
+        let subject = auth::bearer(headers)
+            .and_then(|token| {
+                token.map(|token| app.verifier.verify(token, app.executor.clock().now())).transpose()
+            })
+            .map_err(IntoResponse::into_response)?
+            .map(|claims| claims.subject);
+        Ok(Self { subject, placement, media, queries_only: false })
+    }
+
+    async fn answer(self, app: &App, parameters: Parameters) -> Response {
+        let Some(query) = parameters.query else {
+            return bad_request("the request has no `query`");
+        };
+        let variables = parameters.variables.unwrap_or_default();
+        let mut graphql = async_graphql::Request::new(query)
+            .variables(Variables::from_json(serde_json::Value::Object(variables)));
+        if let Some(name) = &parameters.operation_name {
+            graphql = graphql.operation_name(name.clone());
+        }
+        if let Err(error) = app.executor.prepare(&mut graphql) {
+            return self.response(async_graphql::Response::from_errors(vec![error]));
+        }
+        if self.queries_only && !is_query(&mut graphql, parameters.operation_name.as_deref()) {
+            let mut refusal = failure(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "METHOD_NOT_ALLOWED",
+                "GET runs queries only: send a POST",
+            );
+            refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+            return refusal;
+        }
+        let request = Request { graphql, subject: self.subject, placement: self.placement };
+        self.response(app.executor.execute(request).await)
+    }
+
+    fn response(&self, response: async_graphql::Response) -> Response {
+        let executed =
+            !matches!(response.data, Value::Null) || response.errors.iter().any(|e| !e.path.is_empty());
+        let status = if executed { StatusCode::OK } else { self.media.refused() };
+        let envelope = Envelope {
+            data: executed.then_some(&response.data),
+            errors: &response.errors,
+            extensions: &response.extensions,
+        };
+        match serde_json::to_vec(&envelope) {
+            Ok(body) => (status, [(header::CONTENT_TYPE, self.media.content_type())], body).into_response(),
+            Err(_) => {
+                failure(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the answer could not be written")
+            }
+        }
+    }
+}
+
+/// A response; one that was never executed has no `data` at all (GraphQL, section 7.1).
+#[derive(Serialize)]
+struct Envelope<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    extensions: &'a std::collections::BTreeMap<String, Value>,
+}
+
+fn is_query(request: &mut async_graphql::Request, operation_name: Option<&str>) -> bool {
+    let Ok(document) = request.parsed_query() else { return true };
+    document
+        .operations
+        .iter()
+        .filter(|(name, _)| {
+            operation_name.is_none_or(|wanted| name.is_some_and(|name: &Name| name == wanted))
+        })
+        .all(|(_, operation)| operation.node.ty == OperationType::Query)
+}
