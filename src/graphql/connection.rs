@@ -63,8 +63,8 @@ pub fn window<L: List>(
         (Some(_), Some(_)) => {
             return Err(bad_input("`first` and `last` exclude each other: give one of them"));
         }
-        (Some(first), None) => (page_size("first", first)?, End::First),
-        (None, Some(last)) => (page_size("last", last)?, End::Last),
+        (Some(size), None) => (page_size("first", size)?, End::First),
+        (None, Some(size)) => (page_size("last", size)?, End::Last),
         (None, None) => (DEFAULT_PAGE_SIZE, End::First),
     };
     let cursor = |name, text: &Option<String>| {

@@ -11,6 +11,10 @@ use crate::policy::{AccessTerms, Scope};
 
 /// The commercial side of one access, and the terms that decide about its posture.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four independent answers about one row, none of them an argument"
+)]
 pub struct AccessSummary {
     /// What decisions start from.
     pub terms: AccessTerms,

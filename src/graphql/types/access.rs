@@ -67,22 +67,22 @@ impl Access {
     }
 
     /// What the customer grants at present; the customer may change it at any time.
-    async fn customer_consent(&self, ctx: &Context<'_>) -> Result<PartnerPrivilege> {
+    fn customer_consent(&self, ctx: &Context<'_>) -> Result<PartnerPrivilege> {
         Ok(self.0.terms.consent_at(session(ctx)?.now()).into())
     }
 
     /// When the present consent falls by one step, if it was given for a time.
-    async fn consent_until(&self, ctx: &Context<'_>) -> Result<Option<DateTime<Utc>>> {
+    fn consent_until(&self, ctx: &Context<'_>) -> Result<Option<DateTime<Utc>>> {
         Ok(self.0.terms.consent_until_at(session(ctx)?.now()))
     }
 
     /// The lesser of the two.
-    async fn effective_privilege(&self, ctx: &Context<'_>) -> Result<PartnerPrivilege> {
+    fn effective_privilege(&self, ctx: &Context<'_>) -> Result<PartnerPrivilege> {
         Ok(policy::effective_privilege(&self.0.facts(session(ctx)?.now())).into())
     }
 
     /// Whether the partner of this access sees posture: the gate's answer for its ADMINs, the same whoever asks.
-    async fn posture_visible(&self, ctx: &Context<'_>) -> Result<bool> {
+    fn posture_visible(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(policy::posture_visible(&self.0.facts(session(ctx)?.now())))
     }
 
@@ -103,7 +103,7 @@ impl Access {
     }
 
     /// The trial, if there is or was one.
-    async fn trial(&self, ctx: &Context<'_>) -> Result<Option<Trial>> {
+    fn trial(&self, ctx: &Context<'_>) -> Result<Option<Trial>> {
         let expired = self.0.terms.trial_expired_at(session(ctx)?.now());
         Ok(self.0.trial.as_ref().map(|trial| Trial {
             started_at: trial.started_at,

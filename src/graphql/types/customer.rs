@@ -121,10 +121,10 @@ impl Customer {
         let scope = session(ctx)?.scope().await?;
         match scope {
             Scope::OfCustomer(own) if own == self.row.id => {
-                let list =
+                let accesses =
                     CustomerAccesses { scope, partner: None, with_partner: nodes_want(ctx, "partner") };
-                let page = page(ctx, own, &list, &PageArguments { first, after, last, before }).await?;
-                Ok(Some(counted(own.0, &list, &page, |row| Access(row.clone()))))
+                let page = page(ctx, own, &accesses, &PageArguments { first, after, last, before }).await?;
+                Ok(Some(counted(own.0, &accesses, &page, |row| Access(row.clone()))))
             }
             Scope::OfCustomer(_)
             | Scope::OfPartner(_)

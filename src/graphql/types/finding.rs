@@ -148,7 +148,7 @@ impl Finding {
     }
 
     /// Whether it is open past its due date.
-    async fn sla_breached(&self, ctx: &Context<'_>) -> Result<bool> {
+    fn sla_breached(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.row.sla_breached(session(ctx)?.now()))
     }
 }

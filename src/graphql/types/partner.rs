@@ -79,9 +79,9 @@ impl Partner {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Uncounted<Partner>> {
-        let list = Children(session(ctx)?.partner_scope().await?);
-        let page = page(ctx, self.0.id, &list, &PageArguments { first, after, last, before }).await?;
-        Ok(uncounted(self.0.id.0, &list, &page, |row| Partner(row.as_ref().clone())))
+        let children = Children(session(ctx)?.partner_scope().await?);
+        let page = page(ctx, self.0.id, &children, &PageArguments { first, after, last, before }).await?;
+        Ok(uncounted(self.0.id.0, &children, &page, |row| Partner(row.as_ref().clone())))
     }
 
     /// Its accesses, of those that exist for the viewer; by customer name unless ordered otherwise.
@@ -98,7 +98,7 @@ impl Partner {
     ) -> Result<Counted<Access>> {
         let session = session(ctx)?;
         let filter = filter.unwrap_or_default();
-        let mut list = PartnerAccesses {
+        let mut accesses = PartnerAccesses {
             operating_model: all_into(filter.operating_model),
             status: all_into(filter.status),
             plan: filter.plan.map(|plans| plans.into_iter().filter(|plan| !plan.contains('\0')).collect()),
@@ -107,14 +107,14 @@ impl Partner {
             ..PartnerAccesses::all(session.scope().await?)
         };
         if let Some(order) = order_by {
-            list.order = order.field.into();
-            list.direction = order.direction.into();
+            accesses.order = order.field.into();
+            accesses.direction = order.direction.into();
         }
-        if list.reads_posture() {
-            list.posture_visible = Some(session.posture_visible().await?);
+        if accesses.reads_posture() {
+            accesses.posture_visible = Some(session.posture_visible().await?);
         }
-        let page = page(ctx, self.0.id, &list, &PageArguments { first, after, last, before }).await?;
-        Ok(counted(self.0.id.0, &list, &page, |row| Access(row.clone())))
+        let page = page(ctx, self.0.id, &accesses, &PageArguments { first, after, last, before }).await?;
+        Ok(counted(self.0.id.0, &accesses, &page, |row| Access(row.clone())))
     }
 
     /// What it adds up to: the commercial side over every access, posture only where the gate shows it.
@@ -131,7 +131,6 @@ impl Partner {
     }
 
     /// What its users did, newest first. For its ADMINs; for others null.
-    #[expect(clippy::too_many_arguments, reason = "the contract's arguments")]
     async fn audit_log(
         &self,
         ctx: &Context<'_>,

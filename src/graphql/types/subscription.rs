@@ -99,7 +99,7 @@ impl Subscription {
     }
 
     /// Metering against the plan.
-    async fn usage(&self, ctx: &Context<'_>) -> Result<Usage> {
+    fn usage(&self, ctx: &Context<'_>) -> Result<Usage> {
         let (first, last) = month_of(session(ctx)?.now().date_naive());
         let threshold = self.row.license_model.alert_threshold_percent();
         let percent = self.row.quantity.map(|limit| 100.0 * f64::from(self.row.used) / f64::from(limit));
