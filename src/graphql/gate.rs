@@ -44,7 +44,7 @@ pub async fn ask_partner<C: Class>(
     let session = session(ctx)?;
     let viewer: Viewer = session.viewer().await?;
     Ok(answer(ctx, session, parent_type, C::CLASS, policy::grant_partner::<C>(&viewer, partner), |_| {
-        explain_partner(&viewer, C::CLASS)
+        explain_partner(&viewer, C::CLASS, partner)
     }))
 }
 

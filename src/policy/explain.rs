@@ -5,18 +5,16 @@ use super::facts::{AccessFacts, Subject};
 use super::gate::HiddenReason;
 use super::viewer::Viewer;
 use crate::domain::access::{AccessStatus, Privilege};
+use crate::domain::ids::PartnerId;
 use crate::domain::user::PartnerRole;
 
 /// Why `class` of the subject is hidden from the viewer, in a sentence built only of what the viewer may see anyway.
 #[must_use]
 pub fn explain(viewer: &Viewer, class: DataClass, subject: &Subject, reason: HiddenReason) -> String {
     let rule = match (reason, subject.access.as_ref()) {
-        (HiddenReason::Role, _) => by_role(viewer, class),
+        (HiddenReason::Role, _) => by_role(viewer, class, subject),
         (HiddenReason::PortalAccess, _) => by_portal(class, subject),
-        (HiddenReason::Assignment, _) | (_, None) => {
-            "the customer is not among the viewer's accesses, it takes an assignment, which a partner admin can make"
-                .to_owned()
-        }
+        (HiddenReason::Assignment, _) | (_, None) => by_assignment(viewer),
         (HiddenReason::AccessStatus, Some(access)) => by_status(access),
         (HiddenReason::OperatingModel, Some(access)) => by_model(class, access),
         (HiddenReason::Privilege, Some(access)) => format!(
@@ -35,16 +33,16 @@ pub fn explain(viewer: &Viewer, class: DataClass, subject: &Subject, reason: Hid
 
 /// Why a class of a partner's own books is hidden from the viewer.
 #[must_use]
-pub fn explain_partner(viewer: &Viewer, class: DataClass) -> String {
+pub fn explain_partner(viewer: &Viewer, class: DataClass, partner: PartnerId) -> String {
     let rule = match viewer {
-        Viewer::Partner { role: PartnerRole::Operator, .. } => {
+        Viewer::Partner { partner: own, role: PartnerRole::Operator, .. } if *own == partner => {
             "the role is OPERATOR, it takes ADMIN, which a partner admin can give"
         }
         Viewer::Partner { .. }
         | Viewer::Customer { .. }
         | Viewer::PlatformAdmin { .. }
         | Viewer::Scanner { .. } => {
-            "it is for ADMINs of the partner itself, and nothing is inherited along the partner tree"
+            "it takes an ADMIN of the partner itself, for nothing is inherited along the partner tree"
         }
     };
     sentence(class, rule)
@@ -54,21 +52,43 @@ fn sentence(class: DataClass, rule: &str) -> String {
     format!("{} is hidden: {rule}", class.noun())
 }
 
-fn by_role(viewer: &Viewer, class: DataClass) -> String {
+/// An operator is not told whether the access that is not theirs exists.
+fn by_assignment(viewer: &Viewer) -> String {
+    match viewer {
+        Viewer::Partner { role: PartnerRole::Operator, .. } => {
+            "no access to the customer is assigned to the viewer, it takes an assignment, which a partner admin can make"
+        }
+        Viewer::Partner { role: PartnerRole::Admin, .. }
+        | Viewer::Customer { .. }
+        | Viewer::PlatformAdmin { .. }
+        | Viewer::Scanner { .. } => {
+            "the partner has no such access to the customer, it takes one, which a partner admin can quote"
+        }
+    }
+    .to_owned()
+}
+
+fn by_role(viewer: &Viewer, class: DataClass, subject: &Subject) -> String {
     match viewer {
         Viewer::Partner { .. } => {
             "the role is OPERATOR, it takes ADMIN, which a partner admin can give".to_owned()
         }
+        Viewer::Customer { customer, .. } if *customer != subject.customer => {
+            "a customer's users see their own customer only, and nothing lifts that".to_owned()
+        }
         Viewer::Customer { .. } if class == DataClass::Pricing => {
-            "the partner's cost and margin are never shown to a customer".to_owned()
+            "the partner's cost and margin are never shown to a customer, and nothing lifts that".to_owned()
         }
         Viewer::Customer { .. } => {
             "the role is READ_ONLY, it takes ADMIN, which a customer admin can give".to_owned()
         }
         Viewer::PlatformAdmin { .. } => {
-            "a platform admin sees partners, pricing and commercial data only".to_owned()
+            "a platform admin sees partners, pricing and commercial data only, and nothing lifts that"
+                .to_owned()
         }
-        Viewer::Scanner { .. } => "a scanner writes scan results and reads nothing".to_owned(),
+        Viewer::Scanner { .. } => {
+            "a scanner writes scan results and reads nothing, and nothing lifts that".to_owned()
+        }
     }
 }
 
