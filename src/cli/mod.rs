@@ -1,5 +1,6 @@
 //! The command line: arguments, start-up and exit codes.
 
+pub mod gate;
 mod migrate;
 mod schema;
 mod serve;

@@ -8,6 +8,7 @@ pub mod component;
 pub mod customer;
 pub mod dashboard;
 pub mod evidence;
+pub mod explain;
 pub mod finding;
 pub mod list;
 pub mod partner;
