@@ -5,13 +5,14 @@ use std::io::Write as _;
 use std::str::FromStr as _;
 
 use anyhow::{Context as _, bail};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::postgres::PgConnectOptions;
 
 use crate::domain::access::AccessStatus;
 use crate::domain::clock::Clock;
 use crate::domain::global_id::GlobalId;
 use crate::domain::ids::{AccessId, CustomerId};
+use crate::domain::user::PartnerRole;
 use crate::policy::tables::{decision_table, tables};
 use crate::policy::{Subject, Viewer};
 use crate::store::explain::{self, ExplainedAccess};
@@ -19,19 +20,20 @@ use crate::store::scope::PoolSettings;
 use crate::store::viewer::SignedIn;
 use crate::store::{Database, Snapshot};
 
-/// Print who sees what, as the code decides it; or explain what one viewer sees over one access, and why.
+/// Without arguments: who sees what, as the code decides it. With --access and --viewer: what this viewer sees over this
+/// access, and why.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The access to explain: its `id` in the API. Also one that does not exist for the viewer.
+    /// The access to explain: its `id` in the API; also one that does not exist for the viewer
     #[arg(long, value_name = "ID", requires = "viewer", value_parser = parse_access)]
     access: Option<(CustomerId, AccessId)>,
 
-    /// Whom to explain it for: the user's e-mail address.
+    /// Whom to explain it for: the user's e-mail address
     #[arg(long, value_name = "EMAIL", requires = "access")]
     viewer: Option<String>,
 
-    /// The database that knows them, by a role that row security does not hold (a superuser, or one with BYPASSRLS):
-    /// the gateway's own role sees only what a viewer sees.
+    /// The database that knows them, as a superuser or a role with BYPASSRLS: the gateway's own role sees only what a
+    /// viewer sees
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
 }
@@ -126,7 +128,9 @@ fn describe(
         (AccessStatus::Trial, true) => "TRIAL, expired".to_owned(),
         (status, _) => status.to_string(),
     };
-    let until = terms.consent_until_at(now).map(|until| format!(" until {}", until.to_rfc3339()));
+    let until = terms
+        .consent_until_at(now)
+        .map(|until| format!(" until {}", until.to_rfc3339_opts(SecondsFormat::AutoSi, true)));
     writeln!(text, "access  {}", GlobalId::Access(terms.customer, access.id))?;
     writeln!(text, "        {} to {}", access.partner, access.customer)?;
     writeln!(text, "facts   status {status}; operating model {}", facts.operating_model)?;
@@ -137,12 +141,12 @@ fn describe(
         facts.customer_consent,
         until.unwrap_or_default()
     )?;
-    writeln!(
-        text,
-        "        portal access {}; {}assigned to the viewer",
-        access.portal_access,
-        if access.assigned { "" } else { "not " }
-    )?;
+    let assignment = match (viewer, access.assigned) {
+        (Viewer::Partner { role: PartnerRole::Operator, .. }, true) => "; assigned to the viewer",
+        (Viewer::Partner { role: PartnerRole::Operator, .. }, false) => "; not assigned to the viewer",
+        _ => "",
+    };
+    writeln!(text, "        portal access {}{assignment}", access.portal_access)?;
     let subject =
         Subject { customer: terms.customer, access: Some(facts), portal_access: access.portal_access };
     write!(text, "\n{}", decision_table(viewer, &subject))

@@ -1,11 +1,11 @@
 //! The facts behind a decision, for the operator's `gate` command: also of accesses that do not exist for the viewer,
 //! so the connection has to see past row security. Nothing that serves requests calls this.
 
-use super::viewer::{SignedIn, signed_in};
+use super::viewer::{SignedIn, signed_in, user_by_email};
 use super::{Reader, StoreError};
 use crate::domain::access::Privilege;
 use crate::domain::customer::PortalAccess;
-use crate::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+use crate::domain::ids::{AccessId, CustomerId, PartnerId};
 use crate::domain::user::PartnerRole;
 use crate::policy::{AccessTerms, Viewer};
 
@@ -44,11 +44,8 @@ pub async fn held_by_row_security(reader: &mut Reader) -> Result<Option<String>,
 /// # Errors
 /// When the database does not answer.
 pub async fn user(reader: &mut Reader, email: &str) -> Result<Option<SignedIn>, StoreError> {
-    let row = sqlx::query!("select id from users where email = $1", email)
-        .fetch_optional(reader.connection()?)
-        .await?;
-    match row {
-        Some(row) => signed_in(reader, UserId(row.id)).await,
+    match user_by_email(reader.connection()?, email).await? {
+        Some(user) => signed_in(reader, user).await,
         None => Ok(None),
     }
 }
