@@ -58,7 +58,7 @@ pub async fn by_ids(
     scope: PartnerScope,
     ids: &[PartnerId],
 ) -> Result<Vec<Partner>, StoreError> {
-    let mut sql = QueryBuilder::new(format!("select {} from partners t where t.id = any (", COLUMNS));
+    let mut sql = QueryBuilder::new(format!("select {COLUMNS} from partners t where t.id = any ("));
     sql.push_bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).push(")");
     within(scope, &mut sql);
     sql.build().fetch_all(reader.connection()?).await?.iter().map(read).collect()
