@@ -29,6 +29,8 @@ enum Command {
     Schema,
     /// Mint a bearer token for a user, with a development key only
     Token(token::TokenArgs),
+    /// Print the gate's tables from the code, or one decision with its reasons
+    Gate(gate::Args),
 }
 
 /// Runs the command that was asked for.
@@ -42,6 +44,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
         Command::Migrate(args) => runtime()?.block_on(migrate::run(args)),
         Command::Token(args) => runtime()?.block_on(token::run(args)),
+        Command::Gate(args) => runtime()?.block_on(gate::run(args)),
     }
 }
 
