@@ -165,6 +165,14 @@ pub async fn page<L: List>(
     Ok(page.unwrap_or_else(|| Arc::new(Page::empty())))
 }
 
+/// Whether the query asks the nodes of the connection being resolved for a field: then it is worth reading along.
+#[must_use]
+pub fn nodes_want(ctx: &Context<'_>, field: &str) -> bool {
+    let connection = ctx.look_ahead();
+    connection.field("nodes").field(field).exists()
+        || connection.field("edges").field("node").field(field).exists()
+}
+
 /// Refuses a text that the database cannot hold.
 ///
 /// # Errors

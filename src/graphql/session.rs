@@ -168,7 +168,7 @@ impl Session {
             Viewer::Scanner { .. } => return Ok(None),
             Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } => None,
         };
-        let list = CustomerAccesses { scope: self.scope().await?, partner };
+        let list = CustomerAccesses { scope: self.scope().await?, partner, with_partner: false };
         self.load(RowKey { parent: customer, list, id: id.0 }).await
     }
 

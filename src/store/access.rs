@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::customer::Customer;
 use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey, containing};
+use super::partner::Partner;
 use super::{Reader, StoreError};
 use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
@@ -33,6 +34,8 @@ pub struct Access {
     pub created_at: DateTime<Utc>,
     /// The organisation at the other end.
     pub customer: Customer,
+    /// The partner, where it was read along.
+    pub known_partner: Option<Partner>,
     /// What orders read beside the access itself.
     sort: Sort,
 }
@@ -146,6 +149,13 @@ const COLUMNS: &str = "t.customer_id, t.id, t.partner_id, t.status, t.operating_
      c.created_at as customer_created_at, t.assigned, o.rank as sort_rank, o.int as sort_int, o.text as sort_text, \
      o.time as sort_time";
 
+const COLUMNS_WITH_PARTNER: &str = "t.customer_id, t.id, t.partner_id, t.status, t.operating_model, t.privilege_ceiling, \
+     t.customer_consent, t.consent_until, t.trial_started_at, t.trial_ends_at, t.trial_convert_by, \
+     t.trial_converted_at, t.trial_elected_model, t.version, t.created_at, t.customer_name, c.portal_access, \
+     c.created_at as customer_created_at, t.assigned, o.rank as sort_rank, o.int as sort_int, o.text as sort_text, \
+     o.time as sort_time, p.name as partner_name, \
+     p.parent_id as partner_parent_id, p.currency as partner_currency, p.created_at as partner_created_at";
+
 /// The accesses of a scope, with `assigned` for operators.
 fn scoped(sql: &mut QueryBuilder<Postgres>, scope: Scope) {
     sql.push("(select a.*, ");
@@ -177,7 +187,10 @@ impl List for PartnerAccesses {
     const NAME: &'static str = "Partner.accesses";
     const PARENT: &'static str = "t.partner_id";
     const ID: &'static str = "t.id";
-    const COLUMNS: &'static str = COLUMNS;
+
+    fn columns(&self) -> &'static str {
+        COLUMNS
+    }
 
     fn parent(parent: &PartnerId) -> Uuid {
         parent.0
@@ -312,7 +325,7 @@ impl List for PartnerAccesses {
         }
     }
 
-    fn row(row: &PgRow) -> Result<Access, StoreError> {
+    fn row(&self, row: &PgRow) -> Result<Access, StoreError> {
         read(row)
     }
 }
@@ -324,6 +337,8 @@ pub struct CustomerAccesses {
     pub scope: Scope,
     /// Of these partners alone, where given.
     pub partner: Option<PartnerId>,
+    /// Whether to read the partners along.
+    pub with_partner: bool,
 }
 
 impl List for CustomerAccesses {
@@ -333,7 +348,10 @@ impl List for CustomerAccesses {
     const NAME: &'static str = "Customer.accesses";
     const PARENT: &'static str = "t.customer_id";
     const ID: &'static str = "t.id";
-    const COLUMNS: &'static str = COLUMNS;
+
+    fn columns(&self) -> &'static str {
+        if self.with_partner { COLUMNS_WITH_PARTNER } else { COLUMNS }
+    }
 
     fn parent(parent: &CustomerId) -> Uuid {
         parent.0
@@ -342,6 +360,9 @@ impl List for CustomerAccesses {
     fn from(&self, sql: &mut QueryBuilder<Postgres>) {
         scoped(sql, self.scope);
         sql.push("cross join (select 0::bigint as rank, null::bigint as int, null::text as text, null::timestamptz as time) o ");
+        if self.with_partner {
+            sql.push("join partners p on p.id = t.partner_id ");
+        }
     }
 
     fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
@@ -366,8 +387,18 @@ impl List for CustomerAccesses {
         vec![KeyValue::time(Some(row.created_at)), KeyValue::id(row.id.0)]
     }
 
-    fn row(row: &PgRow) -> Result<Access, StoreError> {
-        read(row)
+    fn row(&self, row: &PgRow) -> Result<Access, StoreError> {
+        let mut access = read(row)?;
+        if self.with_partner {
+            access.known_partner = Some(Partner {
+                id: access.terms.partner,
+                name: row.try_get("partner_name")?,
+                parent: row.try_get::<Option<Uuid>, _>("partner_parent_id")?.map(PartnerId),
+                currency: row.try_get("partner_currency")?,
+                created_at: row.try_get("partner_created_at")?,
+            });
+        }
+        Ok(access)
     }
 }
 
@@ -382,7 +413,7 @@ pub async fn deciding(
     partner: PartnerId,
     customers: &[CustomerId],
 ) -> Result<Vec<Access>, StoreError> {
-    let list = CustomerAccesses { scope, partner: Some(partner) };
+    let list = CustomerAccesses { scope, partner: Some(partner), with_partner: false };
     let mut sql = QueryBuilder::new(format!("select distinct on (t.customer_id) {COLUMNS} from "));
     list.from(&mut sql);
     sql.push(" where t.customer_id = any (");
@@ -457,6 +488,7 @@ fn read(row: &PgRow) -> Result<Access, StoreError> {
             portal_access: PortalAccess::from_rank(row.try_get("portal_access")?),
             created_at: row.try_get("customer_created_at")?,
         },
+        known_partner: None,
         sort: Sort { rank: row.try_get("sort_rank")?, value },
         terms,
     })

@@ -112,8 +112,10 @@ impl List for PartnerLog {
     const NAME: &'static str = "Partner.auditLog";
     const PARENT: &'static str = "t.partner_id";
     const ID: &'static str = "t.id";
-    const COLUMNS: &'static str = "t.partner_id, t.id, t.at, t.actor, t.action, t.customer_id, t.access_id, t.reason, \
-         t.old_value, t.new_value";
+
+    fn columns(&self) -> &'static str {
+        "t.partner_id, t.id, t.at, t.actor, t.action, t.customer_id, t.access_id, t.reason, t.old_value, t.new_value"
+    }
 
     fn parent(grant: &Self::Parent) -> Uuid {
         grant.of().0
@@ -140,7 +142,7 @@ impl List for PartnerLog {
         vec![KeyValue::time(Some(row.event.at)), KeyValue::id(row.event.id.0)]
     }
 
-    fn row(row: &PgRow) -> Result<PartnerAuditEvent, StoreError> {
+    fn row(&self, row: &PgRow) -> Result<PartnerAuditEvent, StoreError> {
         let customer: Option<Uuid> = row.try_get("customer_id")?;
         let access: Option<Uuid> = row.try_get("access_id")?;
         Ok(PartnerAuditEvent {

@@ -1,11 +1,14 @@
 //! Findings: posture, read against the gate's witness only.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::asset::Asset;
 use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey, containing};
 use crate::domain::finding::{FindingStatus, Severity};
 use crate::domain::ids::{AssetId, CustomerId, FindingId};
@@ -20,6 +23,8 @@ pub struct Finding {
     pub id: FindingId,
     /// Where it was found, if on an asset.
     pub asset: Option<AssetId>,
+    /// That asset, where it was read along.
+    pub known_asset: Option<Arc<Asset>>,
     /// What it is, in a line.
     pub title: String,
     /// What it is, at length.
@@ -76,6 +81,8 @@ pub struct Findings {
     pub text: Option<String>,
     /// The request's instant, for breaches.
     pub now: DateTime<Utc>,
+    /// Whether to read the assets along.
+    pub with_asset: bool,
     /// What to order by.
     pub order: FindingOrderField,
     /// Which way.
@@ -91,6 +98,7 @@ impl Findings {
             status: None,
             sla_breached: None,
             text: None,
+            with_asset: false,
             now,
             order: FindingOrderField::Severity,
             direction: Direction::Descending,
@@ -105,8 +113,17 @@ impl List for Findings {
     const NAME: &'static str = "Customer.findings";
     const PARENT: &'static str = "t.customer_id";
     const ID: &'static str = "t.id";
-    const COLUMNS: &'static str = "t.customer_id, t.id, t.asset_id, t.title, t.description, t.severity, t.status, \
-         t.rule_id, t.cve, t.cvss_score, t.first_seen_at, t.last_seen_at, t.sla_due_at";
+
+    fn columns(&self) -> &'static str {
+        if self.with_asset {
+            "t.customer_id, t.id, t.asset_id, t.title, t.description, t.severity, t.status, t.rule_id, t.cve, \
+             t.cvss_score, t.first_seen_at, t.last_seen_at, t.sla_due_at, a.kind as asset_kind, \
+             a.value as asset_value, a.first_seen_at as asset_first_seen_at"
+        } else {
+            "t.customer_id, t.id, t.asset_id, t.title, t.description, t.severity, t.status, t.rule_id, t.cve, \
+             t.cvss_score, t.first_seen_at, t.last_seen_at, t.sla_due_at"
+        }
+    }
 
     fn parent(grant: &Grant<Posture>) -> Uuid {
         grant.of().0
@@ -114,6 +131,9 @@ impl List for Findings {
 
     fn from(&self, sql: &mut QueryBuilder<Postgres>) {
         sql.push("findings t");
+        if self.with_asset {
+            sql.push(" left join assets a on a.customer_id = t.customer_id and a.id = t.asset_id");
+        }
     }
 
     fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
@@ -179,11 +199,23 @@ impl List for Findings {
         vec![value, KeyValue::id(row.id.0)]
     }
 
-    fn row(row: &PgRow) -> Result<Finding, StoreError> {
+    fn row(&self, row: &PgRow) -> Result<Finding, StoreError> {
+        let customer = CustomerId(row.try_get("customer_id")?);
+        let asset = row.try_get::<Option<Uuid>, _>("asset_id")?.map(AssetId);
         Ok(Finding {
-            customer: CustomerId(row.try_get("customer_id")?),
+            customer,
             id: FindingId(row.try_get("id")?),
-            asset: row.try_get::<Option<Uuid>, _>("asset_id")?.map(AssetId),
+            asset,
+            known_asset: match asset {
+                Some(id) if self.with_asset => Some(Arc::new(Asset {
+                    customer,
+                    id,
+                    kind: row.try_get::<&str, _>("asset_kind")?.parse()?,
+                    value: row.try_get("asset_value")?,
+                    first_seen_at: row.try_get("asset_first_seen_at")?,
+                })),
+                Some(_) | None => None,
+            },
             title: row.try_get("title")?,
             description: row.try_get("description")?,
             severity: Severity::from_rank(row.try_get("severity")?),

@@ -30,9 +30,9 @@ pub trait List: Clone + Eq + Hash + Send + Sync + 'static {
     const PARENT: &'static str;
     /// The column that holds an element's own id.
     const ID: &'static str;
-    /// The selected columns.
-    const COLUMNS: &'static str;
 
+    /// The selected columns.
+    fn columns(&self) -> &'static str;
     /// The parent's id.
     fn parent(parent: &Self::Parent) -> Uuid;
     /// The relation, with what is joined to it.
@@ -49,7 +49,7 @@ pub trait List: Clone + Eq + Hash + Send + Sync + 'static {
     ///
     /// # Errors
     /// When a column is not what it should be.
-    fn row(row: &PgRow) -> Result<Self::Row, StoreError>;
+    fn row(&self, row: &PgRow) -> Result<Self::Row, StoreError>;
 }
 
 /// An expression to order by.
@@ -241,7 +241,7 @@ pub async fn pages<L: List>(
         list.filter(&mut sql);
         sql.push(") n ");
     }
-    sql.push(format_args!("left join lateral (select true as present, {} from ", L::COLUMNS));
+    sql.push(format_args!("left join lateral (select true as present, {} from ", list.columns()));
     list.from(&mut sql);
     sql.push(format_args!(" where {} = p.id", L::PARENT));
     list.filter(&mut sql);
@@ -262,7 +262,7 @@ pub async fn pages<L: List>(
         let page = pages.entry(*parent).or_insert_with(Page::empty);
         page.total = row.try_get("total")?;
         if row.try_get::<Option<bool>, _>("present")?.is_some() {
-            page.rows.push(Arc::new(L::row(&row)?));
+            page.rows.push(Arc::new(list.row(&row)?));
         }
     }
     for page in pages.values_mut() {
@@ -349,14 +349,14 @@ pub async fn by_ids<L: List>(
     list: &L,
     ids: &[(L::Parent, Uuid)],
 ) -> Result<Vec<L::Row>, StoreError> {
-    let mut sql = QueryBuilder::new(format!("select {} from ", L::COLUMNS));
+    let mut sql = QueryBuilder::new(format!("select {} from ", list.columns()));
     list.from(&mut sql);
     sql.push(format_args!(" where ({}, {}) in (select * from unnest(", L::PARENT, L::ID));
     sql.push_bind(ids.iter().map(|(parent, _)| L::parent(parent)).collect::<Vec<_>>());
     sql.push("::uuid[], ").push_bind(ids.iter().map(|(_, id)| *id).collect::<Vec<_>>());
     sql.push("::uuid[]))");
     list.filter(&mut sql);
-    sql.build().fetch_all(reader.connection()?).await?.iter().map(L::row).collect()
+    sql.build().fetch_all(reader.connection()?).await?.iter().map(|row| list.row(row)).collect()
 }
 
 /// Escapes what LIKE would take for a pattern, and asks for the text anywhere.
@@ -408,7 +408,10 @@ impl<T: TenantList> List for T {
     const NAME: &'static str = T::NAME;
     const PARENT: &'static str = "t.customer_id";
     const ID: &'static str = "t.id";
-    const COLUMNS: &'static str = T::COLUMNS;
+
+    fn columns(&self) -> &'static str {
+        T::COLUMNS
+    }
 
     fn parent(grant: &Grant<T::Class>) -> Uuid {
         grant.of().0
@@ -435,7 +438,7 @@ impl<T: TenantList> List for T {
         vec![value, KeyValue::id(id)]
     }
 
-    fn row(row: &PgRow) -> Result<T::Row, StoreError> {
+    fn row(&self, row: &PgRow) -> Result<T::Row, StoreError> {
         T::row(row)
     }
 }

@@ -25,6 +25,8 @@ pub struct Partner {
     pub created_at: DateTime<Utc>,
 }
 
+const COLUMNS: &str = "t.id, t.name, t.parent_id, t.currency, t.created_at";
+
 /// ` and ` the partner exists for the viewer.
 fn within(scope: PartnerScope, sql: &mut QueryBuilder<Postgres>) {
     match scope {
@@ -56,11 +58,10 @@ pub async fn by_ids(
     scope: PartnerScope,
     ids: &[PartnerId],
 ) -> Result<Vec<Partner>, StoreError> {
-    let mut sql =
-        QueryBuilder::new(format!("select {} from partners t where t.id = any (", Children::COLUMNS));
+    let mut sql = QueryBuilder::new(format!("select {} from partners t where t.id = any (", COLUMNS));
     sql.push_bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).push(")");
     within(scope, &mut sql);
-    sql.build().fetch_all(reader.connection()?).await?.iter().map(Children::row).collect()
+    sql.build().fetch_all(reader.connection()?).await?.iter().map(read).collect()
 }
 
 /// The partners right below one, by name, of those that exist for the viewer.
@@ -74,7 +75,10 @@ impl List for Children {
     const NAME: &'static str = "Partner.children";
     const PARENT: &'static str = "t.parent_id";
     const ID: &'static str = "t.id";
-    const COLUMNS: &'static str = "t.id, t.name, t.parent_id, t.currency, t.created_at";
+
+    fn columns(&self) -> &'static str {
+        COLUMNS
+    }
 
     fn parent(parent: &PartnerId) -> Uuid {
         parent.0
@@ -104,13 +108,17 @@ impl List for Children {
         vec![KeyValue::Text(row.name.clone()), KeyValue::id(row.id.0)]
     }
 
-    fn row(row: &PgRow) -> Result<Partner, StoreError> {
-        Ok(Partner {
-            id: PartnerId(row.try_get("id")?),
-            name: row.try_get("name")?,
-            parent: row.try_get::<Option<Uuid>, _>("parent_id")?.map(PartnerId),
-            currency: row.try_get("currency")?,
-            created_at: row.try_get("created_at")?,
-        })
+    fn row(&self, row: &PgRow) -> Result<Partner, StoreError> {
+        read(row)
     }
+}
+
+fn read(row: &PgRow) -> Result<Partner, StoreError> {
+    Ok(Partner {
+        id: PartnerId(row.try_get("id")?),
+        name: row.try_get("name")?,
+        parent: row.try_get::<Option<Uuid>, _>("parent_id")?.map(PartnerId),
+        currency: row.try_get("currency")?,
+        created_at: row.try_get("created_at")?,
+    })
 }

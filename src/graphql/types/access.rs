@@ -39,6 +39,9 @@ impl Access {
         {
             return Ok(Partner(own.clone()));
         }
+        if let Some(known) = &self.0.known_partner {
+            return Ok(Partner(known.clone()));
+        }
         let partner = session.load(PartnerKey(self.0.terms.partner, session.partner_scope().await?)).await?;
         partner.map(Partner).ok_or_else(|| coded(Code::Internal, "the access has no partner"))
     }

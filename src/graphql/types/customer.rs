@@ -15,7 +15,9 @@ use super::scan::{Scan, ScanSchedule};
 use super::security::SecurityConfiguration;
 use super::visibility::{ClassVisibility, visibility};
 use crate::domain::global_id::GlobalId;
-use crate::graphql::connection::{Counted, PageArguments, Uncounted, counted, page, storable, uncounted};
+use crate::graphql::connection::{
+    Counted, PageArguments, Uncounted, counted, nodes_want, page, storable, uncounted,
+};
 use crate::graphql::enums::{DataClass, PortalAccess, all_into};
 use crate::graphql::gate::{ask, gate_directive, shown};
 use crate::graphql::loaders::{RollupKey, SecurityKey};
@@ -119,7 +121,8 @@ impl Customer {
         let scope = session(ctx)?.scope().await?;
         match scope {
             Scope::OfCustomer(own) if own == self.row.id => {
-                let list = CustomerAccesses { scope, partner: None };
+                let list =
+                    CustomerAccesses { scope, partner: None, with_partner: nodes_want(ctx, "partner") };
                 let page = page(ctx, own, &list, &PageArguments { first, after, last, before }).await?;
                 Ok(Some(counted(own.0, &list, &page, |row| Access(row.clone()))))
             }

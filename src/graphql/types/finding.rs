@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::asset::Asset;
 use super::customer::Customer;
 use crate::domain::global_id::GlobalId;
-use crate::graphql::connection::storable;
+use crate::graphql::connection::{nodes_want, storable};
 use crate::graphql::enums::{FindingOrderField, FindingStatus, OrderDirection, Severity, all_into};
 use crate::graphql::error::{Code, coded};
 use crate::graphql::loaders::RowKey;
@@ -63,6 +63,7 @@ pub fn list_of(
         status: all_into(filter.status),
         sla_breached: filter.sla_breached,
         text: storable("text", filter.text)?,
+        with_asset: nodes_want(ctx, "asset"),
         ..Findings::all(session(ctx)?.now())
     };
     if let Some(order) = order {
@@ -88,6 +89,9 @@ impl Finding {
 
     /// Where it was found, if on an asset.
     async fn asset(&self, ctx: &Context<'_>) -> Result<Option<Asset>> {
+        if let Some(known) = &self.row.known_asset {
+            return Ok(Some(Asset { row: Arc::clone(known), grant: self.grant }));
+        }
         let Some(id) = self.row.asset else { return Ok(None) };
         let key = RowKey { parent: self.grant, list: Assets::default(), id: id.0 };
         Ok(session(ctx)?.load(key).await?.map(|row| Asset { row, grant: self.grant }))
