@@ -1,5 +1,6 @@
 //! The command line: arguments, start-up and exit codes.
 
+mod demo;
 mod migrate;
 mod schema;
 mod serve;
@@ -20,6 +21,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve a made-up world on a private PostgreSQL, with GraphiQL and people to ask as
+    Demo(demo::DemoArgs),
     /// Serve the API over an existing database
     Serve(Box<serve::ServeArgs>),
     /// Bring a database's schema up to date, and create the roles that the gateway needs
@@ -37,6 +40,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match cli.command {
+        Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Schema => schema::run(),
         Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
         Command::Migrate(args) => runtime()?.block_on(migrate::run(args)),
