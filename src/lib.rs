@@ -9,6 +9,7 @@ pub mod store;
 pub mod ingest;
 pub mod graphql;
 pub mod http;
+pub mod demo;
 pub mod config;
 pub mod private_postgres;
 pub mod cli;

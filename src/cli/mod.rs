@@ -1,6 +1,7 @@
 //! The command line: arguments, start-up and exit codes.
 
 pub mod gate;
+mod demo;
 mod migrate;
 mod schema;
 mod serve;
@@ -21,6 +22,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve a made-up world on a private PostgreSQL, with GraphiQL and people to ask as
+    Demo(demo::DemoArgs),
     /// Serve the API over an existing database
     Serve(Box<serve::ServeArgs>),
     /// Bring a database's schema up to date, and create the roles that the gateway needs
@@ -40,6 +43,7 @@ enum Command {
 pub fn run(cli: Cli) -> anyhow::Result<()> {
     let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match cli.command {
+        Command::Demo(args) => runtime()?.block_on(demo::run(args)),
         Command::Schema => schema::run(),
         Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
         Command::Migrate(args) => runtime()?.block_on(migrate::run(args)),

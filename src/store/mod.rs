@@ -13,6 +13,7 @@ pub mod finding;
 pub mod list;
 pub mod partner;
 pub mod posture;
+pub mod provision;
 pub mod scan;
 pub mod scope;
 pub mod security;

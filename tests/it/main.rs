@@ -3,5 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what the tests stand on fails a test as a test itself does")]
 
 mod gate;
+mod demo_world;
 mod private_postgres;
 mod support;

@@ -1,0 +1,152 @@
+//! What is sold: a subscription for every access, add-ons, and the price list.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Datelike as _, Days, Months, NaiveTime, TimeDelta, Utc};
+use rust_decimal::Decimal;
+
+use super::cast::{House, Link, Stage, Tenant};
+use super::dice::Dice;
+use crate::domain::ids::CustomerId;
+use crate::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
+use crate::store::seed;
+
+/// What can be added to a plan: code, name, euros or dollars a month.
+const ADD_ONS: [(&str, &str, i64); 4] = [
+    ("api-scanning", "API scanning", 49),
+    ("compliance-pack", "Compliance evidence pack", 79),
+    ("extended-retention", "Extended retention", 19),
+    ("priority-support", "Priority support", 120),
+];
+
+/// What a customer has used of a licence by now.
+#[derive(Clone, Copy, Debug, Default)]
+struct Usage {
+    assets: i32,
+    scans: i32,
+}
+
+/// Subscriptions, add-ons and prices. Assets and scans must be there already: quantities are set by what is used.
+pub(super) fn fill(world: &mut seed::World, tenants: &[Tenant], now: DateTime<Utc>) {
+    let usage = usage(world, now);
+    for tenant in tenants {
+        let used = usage.get(&tenant.id()).copied().unwrap_or_default();
+        for link in &tenant.links {
+            subscribe(world, tenant, link, used, now);
+        }
+    }
+    price_list(world, now);
+}
+
+fn usage(world: &seed::World, now: DateTime<Utc>) -> HashMap<CustomerId, Usage> {
+    let month = |at: DateTime<Utc>| (at.year(), at.month());
+    let mut usage: HashMap<_, Usage> = HashMap::new();
+    for asset in &world.assets {
+        usage.entry(asset.customer_id).or_default().assets += 1;
+    }
+    for scan in world.scans.iter().filter(|scan| month(scan.requested_at) == month(now)) {
+        usage.entry(scan.customer_id).or_default().scans += 1;
+    }
+    usage
+}
+
+fn subscribe(world: &mut seed::World, tenant: &Tenant, link: &Link, used: Usage, now: DateTime<Utc>) {
+    let mut dice = Dice::new("subscription", link.nth);
+    let license_model = match link.nth % 5 {
+        0 | 1 | 3 => LicenseModel::PerAsset,
+        2 => LicenseModel::PerScan,
+        _ => LicenseModel::Unlimited,
+    };
+    let (plan, monthly) = match license_model {
+        LicenseModel::Unlimited => ("Enterprise", 799),
+        LicenseModel::PerAsset | LicenseModel::PerScan if dice.percent(45) => ("Essential", 149),
+        LicenseModel::PerAsset | LicenseModel::PerScan => ("Professional", 299),
+    };
+    let quantity = match license_model {
+        LicenseModel::PerAsset => Some(quantity(used.assets, 90, &mut dice)),
+        LicenseModel::PerScan => Some(quantity(used.scans, 80, &mut dice)),
+        LicenseModel::Unlimited => None,
+    };
+    let billing_cycle = if dice.percent(40) { BillingCycle::Annual } else { BillingCycle::Monthly };
+    // Two months a year are free for who pays at once.
+    let cycles = if billing_cycle == BillingCycle::Annual { 10 } else { 1 };
+    let status = match link.stage {
+        Stage::Trial(_) => SubscriptionStatus::Trialing,
+        Stage::Active | Stage::Converted if link.nth % 13 == 6 => SubscriptionStatus::PastDue,
+        Stage::Active | Stage::Converted => SubscriptionStatus::Active,
+        Stage::Suspended => SubscriptionStatus::Suspended,
+        Stage::Ended(_) => SubscriptionStatus::Canceled,
+    };
+    let renews_in = match billing_cycle {
+        BillingCycle::Monthly => 1 + dice.below(28),
+        BillingCycle::Annual => 1 + dice.below(364),
+    };
+    let renewal_date = match status {
+        SubscriptionStatus::Trialing | SubscriptionStatus::Canceled => None,
+        SubscriptionStatus::Active | SubscriptionStatus::PastDue | SubscriptionStatus::Suspended => {
+            now.date_naive().checked_add_days(Days::new(renews_in.into()))
+        }
+    };
+    world.subscriptions.push(seed::Subscription {
+        customer_id: tenant.id(),
+        access_id: link.id(),
+        partner_id: link.house.id(),
+        plan: plan.to_owned(),
+        billing_cycle,
+        status,
+        started_at: link.converted_at(now).unwrap_or_else(|| link.created_at(now)),
+        renewal_date,
+        license_model,
+        quantity,
+        price: Decimal::new(monthly * cycles * 100, 2),
+        currency: link.house.currency().to_owned(),
+        prepaid: dice.percent(35),
+    });
+    for (code, name, monthly) in ADD_ONS.into_iter().filter(|_| dice.percent(20)) {
+        world.add_ons.push(seed::AddOn {
+            customer_id: tenant.id(),
+            access_id: link.id(),
+            code: code.to_owned(),
+            partner_id: link.house.id(),
+            name: name.to_owned(),
+            price: Decimal::new(monthly * cycles * 100, 2),
+        });
+    }
+}
+
+/// How many are licensed: sometimes fewer than are used, sometimes so few that the usage alerts, mostly plenty.
+fn quantity(used: i32, alert_percent: i32, dice: &mut Dice) -> i32 {
+    let quantity = match dice.below(10) {
+        0 => used - 1,
+        1 | 2 => used * 100 / alert_percent,
+        _ => used * 2 + 10,
+    };
+    quantity.max(1)
+}
+
+/// The price list: one from long ago, and the dearer one since the first of the last month.
+fn price_list(world: &mut seed::World, now: DateTime<Utc>) {
+    let month = now.date_naive().with_day(1).unwrap_or_default();
+    let last_month =
+        month.checked_sub_months(Months::new(1)).unwrap_or(month).and_time(NaiveTime::MIN).and_utc();
+    for currency in ["EUR", "USD"] {
+        debug_assert!(House::ALL.iter().any(|house| house.currency() == currency));
+        for (license_model, cents) in [
+            (LicenseModel::PerAsset, 89_00),
+            (LicenseModel::PerScan, 74_50),
+            (LicenseModel::Unlimited, 410_00),
+        ] {
+            let dollars = if currency == "USD" { 108 } else { 100 };
+            for (valid_from, percent) in [(now - TimeDelta::days(1000), 95), (last_month, 100)] {
+                let cents = cents * dollars * percent / 10_000;
+                world.pricing.push(seed::Price {
+                    license_model,
+                    currency: currency.to_owned(),
+                    valid_from,
+                    unit_cost: Decimal::new(cents, 2),
+                    prepaid_unit_cost: Decimal::new(cents * 85 / 100, 2),
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Makes, fills and drops whole databases, as their owner: the demo's.
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+
+use super::StoreError;
+use super::seed::World;
+use crate::domain::ids::UserId;
+
+/// What two processes that fill the same database at once wait for.
+const FILLING: i64 = 0x0070_6f73_7475_7265;
+
+/// `PostgreSQL`'s code for a database that is there already.
+const DUPLICATE_DATABASE: &str = "42P04";
+
+/// Drops a database, whoever is connected to it; one that is not there is fine.
+///
+/// # Errors
+/// When the database server refuses.
+pub async fn drop_database(server: PgConnectOptions, name: &str) -> Result<(), StoreError> {
+    run(server, format!("drop database if exists {} with (force)", quoted(name))).await
+}
+
+/// Creates a database; one that is there already is fine.
+///
+/// # Errors
+/// When the database server refuses.
+pub async fn create_database(server: PgConnectOptions, name: &str) -> Result<(), StoreError> {
+    match run(server, format!("create database {}", quoted(name))).await {
+        Err(StoreError::Database(error))
+            if error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
+                == Some(DUPLICATE_DATABASE) =>
+        {
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// Brings the schema up to date and leaves a connection to the database.
+///
+/// # Errors
+/// When a migration fails, or the database was made by migrations that have changed since.
+pub async fn migrate(
+    database: PgConnectOptions,
+    migrations: &Migrator,
+) -> Result<PgConnection, MigrateError> {
+    let mut connection = database.connect().await.map_err(MigrateError::Execute)?;
+    migrations.run(&mut connection).await?;
+    Ok(connection)
+}
+
+/// Writes a world into the database, unless one is there: whole or not at all. Says whether it wrote.
+///
+/// # Errors
+/// When a constraint refuses a row.
+pub async fn fill_once(
+    connection: &mut PgConnection,
+    world: impl FnOnce() -> World,
+    progress: impl FnMut(&'static str, usize),
+) -> Result<bool, StoreError> {
+    let mut transaction = connection.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(FILLING).execute(&mut *transaction).await?;
+    let filled: bool =
+        sqlx::query_scalar("select exists (select from partners)").fetch_one(&mut *transaction).await?;
+    if !filled {
+        world().insert(&mut transaction, progress).await?;
+        transaction.execute("analyze").await?;
+    }
+    transaction.commit().await?;
+    Ok(!filled)
+}
+
+/// Whether all these users are there.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn has_users(connection: &mut PgConnection, users: &[UserId]) -> Result<bool, StoreError> {
+    let ids: Vec<_> = users.iter().map(|user| user.0).collect();
+    Ok(sqlx::query_scalar("select $1::uuid[] <@ array(select id from users)")
+        .bind(ids)
+        .fetch_one(connection)
+        .await?)
+}
+
+/// Statements about databases take no parameters and no transaction.
+async fn run(server: PgConnectOptions, sql: String) -> Result<(), StoreError> {
+    let mut connection = server.connect().await?;
+    connection.execute(AssertSqlSafe(sql)).await?;
+    connection.close().await?;
+    Ok(())
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
