@@ -1,6 +1,7 @@
 //! The schema: thin resolvers that ask the gate, load and shape.
 
 pub mod batch;
+mod classes;
 pub mod connection;
 pub mod enums;
 pub mod error;
