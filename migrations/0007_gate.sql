@@ -7,6 +7,15 @@
 
 -- ---------------------------------------------------------------- who asks
 
+-- The viewer, unless unknown or disabled: nobody has rows of their own then.
+create function gate.enabled_viewer() returns uuid
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (select u.id from public.users u where u.id = gate.viewer_id() and u.disabled_at is null);
+end
+$$;
+
 create function gate.admin_partner() returns uuid
     language plpgsql stable security definer set search_path = ''
 as $$
@@ -138,7 +147,8 @@ begin
           and (a.status = 'ACTIVE' or a.status = 'TRIAL' and instant < a.trial_ends_at)
           and a.operating_model = any (models)
           and a.privilege_ceiling >= needed
-          and (a.customer_consent - case when instant >= a.consent_until then 1 else 0 end) >= needed);
+          -- Without an instant every end counts as passed.
+          and a.customer_consent - case when a.consent_until is null or instant < a.consent_until then 0 else 1 end >= needed);
 end
 $$;
 
@@ -182,7 +192,7 @@ end
 $$;
 revoke create on schema gate from posture_policy, posture_rollup;
 revoke execute on all functions in schema gate from public;
-grant execute on function gate.viewer_id(), gate.instant(), gate.admin_partner(), gate.operator_partner(),
+grant execute on function gate.viewer_id(), gate.instant(), gate.enabled_viewer(), gate.admin_partner(), gate.operator_partner(),
     gate.is_platform_admin(), gate.own_customer(text[], smallint), gate.own_organisation(), gate.own_accesses(),
     gate.own_commercial(), gate.assigned_accesses(), gate.partner_customers(), gate.met_partners(),
     gate.partner_sees(text[], smallint), gate.posture_customers(), gate.activity_customers(), gate.security_customers(),

@@ -33,14 +33,14 @@ create policy counts on usage_scans to posture_rollup using (true) with check (t
 -- ---------------------------------------------------------------- reading: who, and which organisations
 
 create policy reads on users for select to posture_gateway using (
-    id = (select gate.viewer_id()) and disabled_at is null
+    id = (select gate.enabled_viewer())
     -- The people named in a security configuration; row security of customer_users says whose.
     or id = any (array(select m.user_id from customer_users m)));
-create policy reads on partner_users for select to posture_gateway using (user_id = (select gate.viewer_id()));
+create policy reads on partner_users for select to posture_gateway using (user_id = (select gate.enabled_viewer()));
 create policy reads on customer_users for select to posture_gateway using (
-    user_id = (select gate.viewer_id())
+    user_id = (select gate.enabled_viewer())
     or customer_id = any ((select gate.security_customers())::uuid[]));
-create policy reads on operator_assignments for select to posture_gateway using (user_id = (select gate.viewer_id()));
+create policy reads on operator_assignments for select to posture_gateway using (user_id = (select gate.enabled_viewer()));
 
 create policy reads on partners for select to posture_gateway using (
     id = (select gate.admin_partner())

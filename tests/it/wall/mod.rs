@@ -1,0 +1,12 @@
+//! The second wall (DESIGN.md 5): what the database alone guarantees, proved without a line of GraphQL.
+
+mod builder;
+mod catalogue;
+mod expected;
+mod grants;
+mod ingest;
+mod matrix;
+mod mutants;
+mod observed;
+mod roles;
+mod worlds;
