@@ -23,9 +23,9 @@ pub(super) fn now() -> DateTime<Utc> {
 /// What the terms of an access can be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
-    /// An expired trial is a trial.
     pub(super) status: AccessStatus,
-    pub(super) trial_expired: bool,
+    /// Seconds from now until the trial ends that it is or once was.
+    pub(super) trial_ends: Option<i64>,
     pub(super) model: OperatingModel,
     pub(super) ceiling: Privilege,
     pub(super) consent: Privilege,
@@ -115,9 +115,7 @@ impl Builder {
         let id = AccessId(self.id());
         let customer_name =
             self.world.customers.iter().find(|row| row.customer_id == customer).unwrap().name.clone();
-        let has_trial = terms.status == AccessStatus::Trial || terms.trial_expired;
-        // An expired trial ends exactly now.
-        let trial_end = now() + if terms.trial_expired { TimeDelta::zero() } else { TimeDelta::seconds(1) };
+        let trial_ends_at = terms.trial_ends.map(|seconds| now() + TimeDelta::seconds(seconds));
         self.world.accesses.push(seed::Access {
             customer_id: customer,
             id,
@@ -128,9 +126,9 @@ impl Builder {
             privilege_ceiling: terms.ceiling,
             customer_consent: terms.consent,
             consent_until: terms.consent_until.map(|seconds| now() + TimeDelta::seconds(seconds)),
-            trial_started_at: has_trial.then(|| now() - TimeDelta::days(14)),
-            trial_ends_at: has_trial.then_some(trial_end),
-            trial_convert_by: has_trial.then(|| now() + TimeDelta::days(30)),
+            trial_started_at: trial_ends_at.map(|end| end - TimeDelta::days(14)),
+            trial_ends_at,
+            trial_convert_by: trial_ends_at.map(|end| end + TimeDelta::days(30)),
             trial_converted_at: None,
             trial_elected_model: None,
             version: 1,

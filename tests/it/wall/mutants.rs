@@ -35,8 +35,9 @@ const LISTS: &[&str] = &[
 ];
 const TRUTHS: &[&str] = &["gate.is_platform_admin()", "true", "false"];
 
-/// Breaks that change nothing, each with its reason.
-const EQUIVALENT: &[&str] = &[];
+/// Breaks that change nothing, by how they begin: the own partner is among those that `met_partners` finds, and asked for
+/// first because that is cheaper.
+const EQUIVALENT: &[&str] = &["partners: gate.admin_partner() ->", "partners: gate.operator_partner() ->"];
 
 /// Rules inside the functions: what stands there, and what is put in its place.
 const RULES: &[(&str, &str, &str)] = &[
@@ -148,7 +149,7 @@ async fn policies(owner: &mut PgConnection) -> Vec<Break> {
         let alter = |rule: &str| format!("alter policy {policy} on {table} using ({rule})");
         add(format!("{table}: open to all"), alter("true"));
         add(
-            format!("{table}: without forced row security for its owner"),
+            format!("{table}: row security switched off"),
             format!("alter table {table} disable row level security"),
         );
         for family in [KEYS, LISTS, TRUTHS] {
@@ -208,6 +209,10 @@ async fn unnoticed(world: &World, owner: &mut PgConnection, breaks: &[Break]) ->
     let gate = Gate::of(world);
     let due: Vec<_> =
         gate.viewers().iter().map(|(user, viewer)| (user.to_string(), gate.shows(viewer.as_ref()))).collect();
+    let unbroken =
+        Break { name: "nothing".to_owned(), sql: "select".to_owned(), relations: RELATIONS.to_vec() };
+    assert!(!is_noticed(owner, &unbroken, &due).await, "a difference without any break");
+
     let start = Instant::now();
     let mut unnoticed = Vec::new();
     for made in breaks {
@@ -225,7 +230,12 @@ async fn every_broken_policy_is_noticed() {
     let (database, _) = hold(&world).await;
     let mut owner = database.as_superuser().connect().await.unwrap();
     let breaks = policies(&mut owner).await;
-    assert_eq!(unnoticed(&world, &mut owner, &breaks).await, EQUIVALENT);
+    let equivalent: Vec<_> = breaks
+        .iter()
+        .map(|made| made.name.clone())
+        .filter(|name| EQUIVALENT.iter().any(|begin| name.starts_with(begin)))
+        .collect();
+    assert_eq!(unnoticed(&world, &mut owner, &breaks).await, equivalent);
 }
 
 #[tokio::test]

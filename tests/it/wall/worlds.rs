@@ -9,14 +9,16 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::builder::{Builder, Terms};
 
-/// Statuses with the flag "expired": an active access keeps the dates of the trial that it once was.
-const STATUSES: [(AccessStatus, bool); 6] = [
-    (AccessStatus::Active, false),
-    (AccessStatus::Trial, false),
-    (AccessStatus::Trial, true),
-    (AccessStatus::Suspended, false),
-    (AccessStatus::Ended, false),
-    (AccessStatus::Active, true),
+/// Statuses with the seconds until the end of the trial: every access may once have been one.
+const STATUSES: [(AccessStatus, Option<i64>); 8] = [
+    (AccessStatus::Active, None),
+    (AccessStatus::Active, Some(0)),
+    (AccessStatus::Trial, Some(1)),
+    (AccessStatus::Trial, Some(0)),
+    (AccessStatus::Suspended, None),
+    (AccessStatus::Suspended, Some(1)),
+    (AccessStatus::Ended, None),
+    (AccessStatus::Ended, Some(1)),
 ];
 /// Exactly now is passed (DESIGN.md 2).
 const CONSENT_UNTIL: [Option<i64>; 4] = [None, Some(-1), Some(0), Some(1)];
@@ -25,20 +27,13 @@ impl Terms {
     /// Every combination that the constraints allow.
     fn all() -> Vec<Self> {
         let mut all = Vec::new();
-        for (status, trial_expired) in STATUSES {
+        for (status, trial_ends) in STATUSES {
             for &model in OperatingModel::ALL {
                 for &ceiling in Privilege::ALL {
                     for &consent in Privilege::ALL {
                         for consent_until in CONSENT_UNTIL {
                             if consent_until.is_none() || consent != Privilege::None {
-                                all.push(Self {
-                                    status,
-                                    trial_expired,
-                                    model,
-                                    ceiling,
-                                    consent,
-                                    consent_until,
-                                });
+                                all.push(Self { status, trial_ends, model, ceiling, consent, consent_until });
                             }
                         }
                     }
@@ -85,6 +80,7 @@ pub(super) fn exhaustive() -> World {
     b.partner_user(partner, PartnerRole::Admin, true);
     let operators = [false, false, true].map(|gone| b.partner_user(partner, PartnerRole::Operator, gone));
     b.partner_user(partner, PartnerRole::Operator, false);
+    let stray = b.partner_user(rival, PartnerRole::Operator, false);
 
     let mut customers = Vec::new();
     for (nth, terms) in Terms::all().into_iter().enumerate() {
@@ -94,6 +90,8 @@ pub(super) fn exhaustive() -> World {
         if nth % 2 == 0 {
             b.assign(customer, access, operators[1]);
             b.assign(customer, access, operators[2]);
+            // Another partner's operator: a row that must open nothing.
+            b.assign(customer, access, stray);
         }
         customers.push(customer);
     }
@@ -101,7 +99,7 @@ pub(super) fn exhaustive() -> World {
     customers.push(b.customer(partner, PortalAccess::Full));
     let open = Terms {
         status: AccessStatus::Active,
-        trial_expired: false,
+        trial_ends: None,
         model: OperatingModel::FullyManaged,
         ceiling: Privilege::Manage,
         consent: Privilege::Manage,
