@@ -195,9 +195,11 @@ revoke execute on all functions in schema gate from public;
 grant execute on function gate.viewer_id(), gate.instant(), gate.enabled_viewer(), gate.admin_partner(), gate.operator_partner(),
     gate.is_platform_admin(), gate.own_customer(text[], smallint), gate.own_organisation(), gate.own_accesses(),
     gate.own_commercial(), gate.assigned_accesses(), gate.partner_customers(), gate.met_partners(),
-    gate.partner_sees(text[], smallint), gate.posture_customers(), gate.activity_customers(), gate.security_customers(),
-    gate.scanner_customers()
-    to posture_gateway, posture_ingest, posture_policy;
+    gate.partner_sees(text[], smallint), gate.posture_customers(), gate.activity_customers(), gate.security_customers()
+    to posture_gateway;
+grant execute on function gate.scanner_customers() to posture_ingest;
+-- What the others ask in their owner's name.
+grant execute on function gate.viewer_id(), gate.instant(), gate.own_accesses() to posture_policy;
 
 -- What the deciding functions read. posture_policy can log in nowhere and sees nothing but these.
 grant select on partners, users, partner_users, customer_users, scanner_customers, customers, accesses, operator_assignments

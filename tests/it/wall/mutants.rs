@@ -30,7 +30,6 @@ const LISTS: &[&str] = &[
     "gate.posture_customers()",
     "gate.activity_customers()",
     "gate.security_customers()",
-    "gate.scanner_customers()",
     "'{}'::uuid[]",
 ];
 const TRUTHS: &[&str] = &["gate.is_platform_admin()", "true", "false"];
