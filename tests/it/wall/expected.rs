@@ -101,6 +101,14 @@ impl<'w> Gate<'w> {
             if sees_it {
                 show("accesses", access.id.to_string());
             }
+            if sees_it && matches!(viewer, Viewer::Partner { .. }) {
+                let decided = |class, word| {
+                    if self.decide(viewer, class, access.customer_id, Some(facts)) { word } else { "" }
+                };
+                let posture = decided(DataClass::Posture, " posture");
+                let security = decided(DataClass::SecurityConfig, " security");
+                show("gate.partner_sees", format!("{}{posture}{security}", access.id));
+            }
             if sees_it && self.decide(viewer, DataClass::Commercial, access.customer_id, Some(facts)) {
                 for relation in ["subscriptions", "subscription_add_ons"] {
                     show(relation, access.id.to_string());

@@ -40,15 +40,15 @@ const GRANTS: &str = "
 
 async fn grants(connection: &mut PgConnection) -> String {
     let rows: Vec<(String, String, String)> = sqlx::query_as(GRANTS).fetch_all(connection).await.unwrap();
-    let (mut list, mut last) = (String::new(), None);
+    let (mut text, mut before) = (String::new(), None);
     for (grantee, right, object) in rows {
-        if last.as_ref() != Some(&(grantee.clone(), right.clone())) {
-            writeln!(list, "{grantee} may {right}").unwrap();
+        if before.as_ref() != Some(&(grantee.clone(), right.clone())) {
+            writeln!(text, "{grantee} may {right}").unwrap();
         }
-        writeln!(list, "    {object}").unwrap();
-        last = Some((grantee, right));
+        writeln!(text, "    {object}").unwrap();
+        before = Some((grantee, right));
     }
-    list
+    text
 }
 
 #[tokio::test]

@@ -21,6 +21,10 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("customers", "customer_id"),
     ("evidence", "customer_id"),
     ("findings", "customer_id"),
+    (
+        "gate.partner_sees",
+        "concat(access_id, case when posture then ' posture' end, case when security_config then ' security' end)",
+    ),
     ("operator_assignments", "concat(access_id, ' of ', user_id)"),
     ("partner_audit_events", "partner_id"),
     ("partner_users", "user_id"),
@@ -44,7 +48,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
 /// Opens a transaction as `store::scope` does.
 pub(super) async fn begin(connection: &mut PgConnection, viewer: &str, instant: &str) {
     let opening = format!(
-        "begin isolation level repeatable read read only; \
+        "begin isolation level repeatable read read only; set local jit = off; \
          set local app.viewer = '{viewer}'; set local app.now = '{instant}'"
     );
     connection.execute(AssertSqlSafe(opening)).await.unwrap();

@@ -109,14 +109,16 @@ pub(super) fn exhaustive() -> World {
     let ended = Terms { status: AccessStatus::Ended, ..open };
     for portal in PortalAccess::ALL {
         // Shared by two partners who see different things of it.
-        let customer = b.customer(rival, *portal);
-        b.access(customer, rival, open);
-        b.access(customer, partner, closed);
-        for &role in CustomerRole::ALL {
-            b.customer_user(customer, role, false);
-            b.customer_user(customer, role, true);
+        for terms in [open, Terms { model: OperatingModel::CoManaged, ..open }] {
+            let customer = b.customer(rival, *portal);
+            b.access(customer, rival, terms);
+            b.access(customer, partner, closed);
+            for &role in CustomerRole::ALL {
+                b.customer_user(customer, role, false);
+                b.customer_user(customer, role, true);
+            }
+            customers.push(customer);
         }
-        customers.push(customer);
         // Ended and come back; the operator has only the old access, or only the new one.
         for (nth, &operator) in operators.iter().enumerate().take(2) {
             let customer = b.customer(reseller, *portal);
@@ -196,4 +198,6 @@ pub(super) async fn insert(world: &World, owner: &mut PgConnection) {
         .await
         .unwrap();
     transaction.commit().await.unwrap();
+    // Without statistics the planner reads whole tables.
+    owner.execute("analyze").await.unwrap();
 }
