@@ -23,7 +23,6 @@ create policy decides on customer_users to posture_policy using (true);
 create policy decides on scanner_customers to posture_policy using (true);
 create policy decides on customers to posture_policy using (true);
 create policy decides on accesses to posture_policy using (true);
-create policy decides on operator_assignments to posture_policy using (true);
 
 create policy counts on posture_rollups to posture_rollup using (true) with check (true);
 create policy counts on posture_due to posture_rollup using (true) with check (true);
@@ -33,14 +32,15 @@ create policy counts on usage_scans to posture_rollup using (true) with check (t
 -- ---------------------------------------------------------------- reading: who, and which organisations
 
 create policy reads on users for select to posture_gateway using (
-    id = (select gate.viewer_id()) and disabled_at is null
+    id = (select gate.enabled_viewer())
     -- The people named in a security configuration; row security of customer_users says whose.
-    or id = any (array(select m.user_id from customer_users m)));
-create policy reads on partner_users for select to posture_gateway using (user_id = (select gate.viewer_id()));
+    or exists (select from customer_users m where m.user_id = users.id));
+create policy reads on partner_users for select to posture_gateway using (user_id = (select gate.enabled_viewer()));
 create policy reads on customer_users for select to posture_gateway using (
-    user_id = (select gate.viewer_id())
-    or customer_id = any ((select gate.security_customers())::uuid[]));
-create policy reads on operator_assignments for select to posture_gateway using (user_id = (select gate.viewer_id()));
+    user_id = (select gate.enabled_viewer())
+    or exists (select from gate.partner_sees p where p.customer_id = customer_users.customer_id and p.security_config)
+    or customer_id = (select gate.own_security()));
+create policy reads on operator_assignments for select to posture_gateway using (user_id = (select gate.enabled_viewer()));
 
 create policy reads on partners for select to posture_gateway using (
     id = (select gate.admin_partner())
@@ -51,32 +51,39 @@ create policy reads on customers for select to posture_gateway using (
     customer_id = (select gate.own_organisation())
     -- Before the first access the partner that created it sees the bare organisation, so that it can quote.
     or created_by = (select gate.admin_partner())
-    or customer_id = any ((select gate.partner_customers())::uuid[])
+    -- Row security of accesses says whose are in scope.
+    or exists (select from accesses a where a.customer_id = customers.customer_id)
     or (select gate.is_platform_admin()));
 
 -- ---------------------------------------------------------------- reading: COMMERCIAL and PRICING
 
 create policy reads on accesses for select to posture_gateway using (
     partner_id = (select gate.admin_partner())
-    or id = any ((select gate.assigned_accesses())::uuid[])
+    -- An operator's whitelist; row security of operator_assignments leaves the viewer's own.
+    or partner_id = (select gate.operator_partner())
+       and exists (select from operator_assignments o where o.customer_id = accesses.customer_id and o.access_id = accesses.id)
     or customer_id = (select gate.own_accesses())
     or (select gate.is_platform_admin()));
 create policy reads on subscriptions for select to posture_gateway using (
     partner_id = (select gate.admin_partner())
-    or access_id = any ((select gate.assigned_accesses())::uuid[])
+    or partner_id = (select gate.operator_partner())
+       and exists (select from operator_assignments o
+                   where o.customer_id = subscriptions.customer_id and o.access_id = subscriptions.access_id)
     or customer_id = (select gate.own_commercial())
     or (select gate.is_platform_admin()));
 create policy reads on subscription_add_ons for select to posture_gateway using (
     partner_id = (select gate.admin_partner())
-    or access_id = any ((select gate.assigned_accesses())::uuid[])
+    or partner_id = (select gate.operator_partner())
+       and exists (select from operator_assignments o
+                   where o.customer_id = subscription_add_ons.customer_id and o.access_id = subscription_add_ons.access_id)
     or customer_id = (select gate.own_commercial())
     or (select gate.is_platform_admin()));
 create policy reads on usage_assets for select to posture_gateway using (
-    customer_id = any ((select gate.partner_customers())::uuid[])
+    exists (select from gate.partner_sees p where p.customer_id = usage_assets.customer_id)
     or customer_id = (select gate.own_commercial())
     or (select gate.is_platform_admin()));
 create policy reads on usage_scans for select to posture_gateway using (
-    customer_id = any ((select gate.partner_customers())::uuid[])
+    exists (select from gate.partner_sees p where p.customer_id = usage_scans.customer_id)
     or customer_id = (select gate.own_commercial())
     or (select gate.is_platform_admin()));
 create policy reads on pricing for select to posture_gateway using (
@@ -87,34 +94,49 @@ create policy reads on partner_audit_events for select to posture_gateway using 
 
 -- ---------------------------------------------------------------- reading: POSTURE, ACTIVITY, SECURITY_CONFIG
 
-create policy reads on assets for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on findings for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on components for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on scans for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on scan_reports for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on scan_schedules for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on scan_schedule_targets for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on evidence for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on posture_shares for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on posture_rollups for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on posture_due for select to posture_gateway
-    using (customer_id = any ((select gate.posture_customers())::uuid[]));
-create policy reads on customer_audit_events for select to posture_gateway
-    using (customer_id = any ((select gate.activity_customers())::uuid[]));
-create policy reads on security_settings for select to posture_gateway
-    using (customer_id = any ((select gate.security_customers())::uuid[]));
-create policy reads on api_keys for select to posture_gateway
-    using (customer_id = any ((select gate.security_customers())::uuid[]));
+create policy reads on assets for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = assets.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on findings for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = findings.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on components for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = components.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on scans for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = scans.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on scan_reports for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = scan_reports.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on scan_schedules for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = scan_schedules.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on scan_schedule_targets for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = scan_schedule_targets.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on evidence for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = evidence.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on posture_shares for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = posture_shares.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on posture_rollups for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = posture_rollups.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on posture_due for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = posture_due.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+-- Partners see ACTIVITY where they see POSTURE.
+create policy reads on customer_audit_events for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = customer_audit_events.customer_id and p.posture)
+    or customer_id = (select gate.own_activity()));
+create policy reads on security_settings for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = security_settings.customer_id and p.security_config)
+    or customer_id = (select gate.own_security()));
+create policy reads on api_keys for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = api_keys.customer_id and p.security_config)
+    or customer_id = (select gate.own_security()));
 
 -- ---------------------------------------------------------------- writing scan results
 

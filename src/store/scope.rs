@@ -64,7 +64,8 @@ impl Database {
             .acquire_timeout(settings.acquire_timeout)
             // A ping for every request costs more than the request's own first statement finding out.
             .test_before_acquire(false)
-            .connect_lazy_with(options.options([("TimeZone", "UTC")]));
+            // Without JIT: the planner takes an `exists` of a policy for dearer than it is and would compile for a second.
+            .connect_lazy_with(options.options([("TimeZone", "UTC"), ("jit", "off")]));
         Self { pool, statements: Arc::default() }
     }
 
@@ -74,19 +75,23 @@ impl Database {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Refuses a role that could bypass row-level security: a superuser, one with BYPASSRLS, an owner of tables, a
-    /// member of such a role.
+    /// Refuses a role that could get round row-level security: a superuser, one with BYPASSRLS or CREATEROLE, an owner of
+    /// tables, functions or schemas of the gateway, a member of such a role.
     ///
     /// # Errors
     /// [`UnfitRole::TooPowerful`] for such a role, [`UnfitRole::Unknown`] where the database does not answer.
     pub async fn refuse_powerful_role(&self) -> Result<(), UnfitRole> {
         let row = sqlx::query!(
-            r#"select current_user::text as "role!",
+            r#"with ours as (select n.oid, n.nspowner from pg_namespace n where n.nspname in ('public', 'gate'))
+               select current_user::text as "role!",
                       coalesce(bool_or(r.rolsuper), false) as "superuser!",
                       coalesce(bool_or(r.rolbypassrls), false) as "bypasses!",
-                      exists (select from pg_class c
-                              where c.relnamespace in ('public'::regnamespace, 'gate'::regnamespace)
-                                and pg_has_role(c.relowner, 'MEMBER')) as "owns!"
+                      coalesce(bool_or(r.rolcreaterole), false) as "creates_roles!",
+                      exists (select from ours n where pg_has_role(n.nspowner, 'MEMBER'))
+                      or exists (select from pg_class c join ours n on n.oid = c.relnamespace
+                                 where pg_has_role(c.relowner, 'MEMBER'))
+                      or exists (select from pg_proc p join ours n on n.oid = p.pronamespace
+                                 where pg_has_role(p.proowner, 'MEMBER')) as "owns!"
                from pg_roles r where pg_has_role(r.oid, 'MEMBER')"#
         )
         .fetch_one(&self.pool)
@@ -96,8 +101,10 @@ impl Database {
             "is a superuser or can become one"
         } else if row.bypasses {
             "has BYPASSRLS or can become a role that has it"
+        } else if row.creates_roles {
+            "has CREATEROLE, by which it can join any role, or can become a role that has it"
         } else if row.owns {
-            "owns tables of the gateway or can become their owner"
+            "owns tables, functions or schemas of the gateway or can become their owner"
         } else {
             return Ok(());
         };

@@ -1,0 +1,281 @@
+//! What holds of every relation, constraint, function and role, asked of the real catalogue: a new table cannot be
+//! forgotten. Each check is shown to find the fault that it is there for.
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+
+use crate::support::database::TestDatabase;
+
+/// A question to the catalogue that answers with what is wrong.
+struct Check {
+    name: &'static str,
+    /// One column of text, a row for each thing that is wrong.
+    faults: &'static str,
+    /// The faults that are none, each with its reason beside it. A stale one fails the test.
+    exceptions: &'static [&'static str],
+    /// SQL that makes a fault, and the fault.
+    plants: &'static [(&'static str, &'static str)],
+}
+
+/// Partitions are tables of their own: asked past their parent, only their own policies count.
+const CHECKS: &[Check] = &[
+    Check {
+        name: "row security is enabled and forced",
+        faults: "select oid::regclass::text from pg_class
+                 where relnamespace in ('public'::regnamespace, 'gate'::regnamespace) and relkind in ('r', 'p')
+                   and not (relrowsecurity and relforcerowsecurity)",
+        // The migrator's own; no role of the gateway has a right to it.
+        exceptions: &["_sqlx_migrations"],
+        plants: &[
+            ("create table planted (customer_id uuid)", "planted"),
+            ("alter table pricing no force row level security", "pricing"),
+            ("alter table pricing disable row level security", "pricing"),
+            (
+                "create table planted (customer_id uuid) partition by hash (customer_id);
+                 alter table planted enable row level security; alter table planted force row level security;
+                 create table planted_0 partition of planted for values with (modulus 1, remainder 0)",
+                "planted_0",
+            ),
+        ],
+    },
+    Check {
+        name: "every table has a policy",
+        faults: "select oid::regclass::text from pg_class c
+                 where relnamespace in ('public'::regnamespace, 'gate'::regnamespace) and relkind in ('r', 'p')
+                   and not exists (select from pg_policy p where p.polrelid = c.oid)",
+        exceptions: &["_sqlx_migrations"],
+        plants: &[
+            ("create table planted (customer_id uuid)", "planted"),
+            ("drop policy reads on evidence", "evidence"),
+        ],
+    },
+    Check {
+        name: "no policy lets everything through",
+        faults: "select format('%s on %s', polname, polrelid::regclass) from pg_policy
+                 where not (polroles <@ array['posture_policy'::regrole::oid, 'posture_rollup'::regrole::oid])
+                   and (not polpermissive
+                        or pg_get_expr(polqual, polrelid) = 'true'
+                        or pg_get_expr(polwithcheck, polrelid) = 'true'
+                        or 0 = any (polroles))",
+        exceptions: &[],
+        plants: &[
+            ("alter policy reads on findings using (true)", "reads on findings"),
+            ("alter policy scans on customer_audit_events with check (true)", "scans on customer_audit_events"),
+            ("create policy planted on findings using (customer_id is null)", "planted on findings"),
+        ],
+    },
+    Check {
+        name: "the gateway's own policies only read",
+        faults: "select format('%s on %s', polname, polrelid::regclass) from pg_policy
+                 where 'posture_gateway'::regrole::oid = any (polroles) and polcmd <> 'r'",
+        exceptions: &[],
+        plants: &[(
+            "create policy planted on findings to posture_gateway using (customer_id is null)",
+            "planted on findings",
+        )],
+    },
+    Check {
+        name: "views ask as the one who looks, and nothing is kept outside of row security",
+        faults: "select oid::regclass::text from pg_class
+                 where relnamespace in ('public'::regnamespace, 'gate'::regnamespace)
+                   and (relkind = 'v' and not coalesce('security_invoker=true' = any (reloptions), false)
+                        or relkind in ('m', 'f'))",
+        exceptions: &[],
+        plants: &[
+            ("create view planted as select * from findings", "planted"),
+            ("create view planted with (security_barrier = true) as select * from findings", "planted"),
+            ("create materialized view planted as select * from findings", "planted"),
+        ],
+    },
+    Check {
+        name: "customer_id is never null",
+        faults: "select attrelid::regclass::text from pg_attribute join pg_class c on c.oid = attrelid
+                 where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+                   and attname = 'customer_id' and not attnotnull",
+        // A partner's event may be about no customer.
+        exceptions: &["partner_audit_events"],
+        plants: &[("alter table customer_users drop constraint customer_users_pkey;
+                    alter table customer_users alter customer_id drop not null", "customer_users")],
+    },
+    Check {
+        name: "every primary key and unique index of a tenant table has customer_id first",
+        faults: "select i.indexrelid::regclass::text
+                 from pg_index i join pg_class c on c.oid = i.indrelid and c.relnamespace = 'public'::regnamespace
+                 join pg_attribute a on a.attrelid = c.oid and a.attname = 'customer_id'
+                 where i.indisunique and i.indkey[0] <> a.attnum
+                 union all
+                 select c.oid::regclass || ' has no primary key'
+                 from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'customer_id'
+                 where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+                   and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary)",
+        exceptions: &[
+            // A user belongs to one customer, which a key with customer_id first would not say.
+            "customer_users_user_key",
+            // The partner's, not a customer's: it only names the customer that an event is about.
+            "partner_audit_events_pkey",
+        ],
+        plants: &[
+            ("create table planted (id uuid primary key, customer_id uuid)", "planted_pkey"),
+            ("create table planted (customer_id uuid)", "planted has no primary key"),
+            ("create unique index planted on findings (id)", "planted"),
+        ],
+    },
+    Check {
+        name: "every foreign key between tenant tables has customer_id first on both sides",
+        faults: "select k.conname::text
+                 from pg_constraint k
+                 join pg_attribute a on a.attrelid = k.conrelid and a.attname = 'customer_id'
+                 join pg_attribute b on b.attrelid = k.confrelid and b.attname = 'customer_id'
+                 where k.contype = 'f' and (k.conkey[1] <> a.attnum or k.confkey[1] <> b.attnum)",
+        exceptions: &[],
+        plants: &[(
+            "alter table assets add constraint assets_id_key unique (id);
+             alter table findings add constraint planted foreign key (asset_id) references assets (id)",
+            "planted",
+        )],
+    },
+    Check {
+        name: "a tenant table refers to nothing but tenant tables",
+        faults: "select k.conname::text
+                 from pg_constraint k join pg_attribute a on a.attrelid = k.conrelid and a.attname = 'customer_id'
+                 where k.contype = 'f' and not exists (select from pg_attribute b
+                     where b.attrelid = k.confrelid and b.attname = 'customer_id')",
+        // Partners and the people who sign in are nobody's tenants.
+        exceptions: &[
+            "accesses_partner_fkey",
+            "customer_users_user_fkey",
+            "customers_created_by_fkey",
+            "operator_assignments_user_fkey",
+            "partner_audit_events_partner_fkey",
+            "scanner_customers_user_fkey",
+            "subscriptions_currency_fkey",
+        ],
+        plants: &[(
+            "alter table evidence add owner uuid constraint planted references users",
+            "planted",
+        )],
+    },
+    Check {
+        name: "constraints are named after their table and what they are",
+        faults: "select k.conname::text
+                 from pg_constraint k join pg_class c on c.oid = k.conrelid and c.relnamespace = 'public'::regnamespace
+                 where c.relname not like '\\_sqlx%'
+                   and k.conname !~ format('^%s_(.+_)?%s$', c.relname, case k.contype
+                       when 'p' then 'pkey' when 'u' then 'key' when 'f' then 'fkey' when 'c' then 'check' end)",
+        exceptions: &[],
+        plants: &[("alter table findings add constraint planted check (true)", "planted")],
+    },
+    Check {
+        name: "no role of the gateway is powerful",
+        faults: "select rolname::text from pg_roles
+                 where rolname like 'posture\\_%'
+                   and (rolsuper or rolbypassrls or rolcreaterole or rolcreatedb or rolreplication or rolinherit
+                        or rolcanlogin and rolname <> 'posture_gateway')",
+        exceptions: &[],
+        plants: &[
+            ("alter role posture_gateway bypassrls", "posture_gateway"),
+            ("alter role posture_policy superuser", "posture_policy"),
+            ("alter role posture_ingest createrole", "posture_ingest"),
+            ("alter role posture_rollup login", "posture_rollup"),
+            ("alter role posture_gateway inherit", "posture_gateway"),
+        ],
+    },
+    Check {
+        name: "no role of the gateway owns a relation, a type or a schema",
+        faults: "select format('%s owns %s', relowner::regrole, oid::regclass) from pg_class
+                 where relowner::regrole::text like 'posture\\_%'
+                 union all
+                 select format('%s owns %s', typowner::regrole, oid::regtype) from pg_type
+                 where typowner::regrole::text like 'posture\\_%'
+                 union all
+                 select format('%s owns %s', nspowner::regrole, nspname) from pg_namespace
+                 where nspowner::regrole::text like 'posture\\_%'",
+        exceptions: &[],
+        plants: &[
+            ("alter table pricing owner to posture_gateway", "posture_gateway owns pricing"),
+            ("create view planted as select 1; alter view planted owner to posture_policy", "posture_policy owns planted"),
+            ("alter schema gate owner to posture_rollup", "posture_rollup owns gate"),
+        ],
+    },
+    Check {
+        name: "no role of the gateway is a member of another",
+        faults: "select format('%s of %s', member::regrole, roleid::regrole) from pg_auth_members
+                 where member::regrole::text like 'posture\\_%'",
+        // An upload lowers itself to it.
+        exceptions: &["posture_gateway of posture_ingest"],
+        plants: &[
+            ("grant posture_rollup to posture_gateway", "posture_gateway of posture_rollup"),
+            ("grant pg_read_all_data to posture_ingest", "posture_ingest of pg_read_all_data"),
+        ],
+    },
+    Check {
+        name: "audit logs only ever grow",
+        faults: "select format('%s may %s %s', r, p, c.oid::regclass)
+                 from pg_class c,
+                      unnest('{posture_gateway,posture_ingest,posture_policy,posture_rollup}'::text[]) r,
+                      unnest('{update,delete,truncate}'::text[]) p
+                 where c.relname like '%audit%' and c.relkind in ('r', 'p')
+                   and (has_table_privilege(r, c.oid, p)
+                        or p = 'update' and has_any_column_privilege(r, c.oid, p))",
+        exceptions: &[],
+        plants: &[
+            (
+                "grant update (reason) on customer_audit_events to posture_ingest",
+                "posture_ingest may update customer_audit_events",
+            ),
+            (
+                "grant delete on partner_audit_events to public",
+                "posture_gateway may delete partner_audit_events",
+            ),
+        ],
+    },
+    Check {
+        name: "functions with their owner's rights have an empty search path and a powerless owner",
+        faults: "select oid::regprocedure::text from pg_proc
+                 where pronamespace in ('public'::regnamespace, 'gate'::regnamespace) and prosecdef
+                   and (proconfig is distinct from array['search_path=\"\"']
+                        or proowner::regrole::text not in ('posture_policy', 'posture_rollup'))",
+        exceptions: &[],
+        plants: &[
+            ("alter function gate.admin_partner() reset search_path", "gate.admin_partner()"),
+            ("alter function gate.admin_partner() set search_path = public", "gate.admin_partner()"),
+            (
+                "create function gate.planted() returns int language sql security definer set search_path = '' as 'select 1'",
+                "gate.planted()",
+            ),
+        ],
+    },
+];
+
+async fn faults(connection: &mut PgConnection, check: &Check) -> Vec<String> {
+    let mut faults: Vec<String> =
+        sqlx::query_scalar(check.faults).fetch_all(connection).await.unwrap_or_else(|error| {
+            panic!("{}: {error}", check.name);
+        });
+    faults.sort();
+    faults
+}
+
+#[tokio::test]
+async fn the_catalogue_holds() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    for check in CHECKS {
+        assert_eq!(faults(&mut owner, check).await, check.exceptions, "{}", check.name);
+    }
+}
+
+/// Each fault is planted in a transaction that is rolled back.
+#[tokio::test]
+async fn every_check_finds_its_fault() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    for check in CHECKS {
+        assert!(!check.plants.is_empty(), "{}", check.name);
+        for (sql, fault) in check.plants {
+            owner.execute(AssertSqlSafe(format!("begin; {sql}"))).await.unwrap();
+            let found = faults(&mut owner, check).await;
+            owner.execute("rollback").await.unwrap();
+            assert!(found.iter().any(|found| found == fault), "{}: {sql}: found {found:?}", check.name);
+        }
+    }
+}

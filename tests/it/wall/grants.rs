@@ -1,0 +1,82 @@
+//! Every right that the gateway's roles and PUBLIC have, as a list that a review sees change.
+
+use std::fmt::Write as _;
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+
+use crate::support::database::TestDatabase;
+
+/// What is granted on relations, columns, schemas, functions, types and by default; owners aside, who need no grant.
+const GRANTS: &str = "
+    with granted as (
+        select c.relowner as owner, acl.*, format('%s %s', case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass) as object
+        from pg_class c, aclexplode(c.relacl) acl
+        where c.relnamespace in ('public'::regnamespace, 'gate'::regnamespace)
+        union all
+        select c.relowner, acl.*, format('column %s.%s', c.oid::regclass, a.attname)
+        from pg_attribute a join pg_class c on c.oid = a.attrelid, aclexplode(a.attacl) acl
+        where c.relnamespace in ('public'::regnamespace, 'gate'::regnamespace)
+        union all
+        select p.proowner, acl.*, format('function %s', p.oid::regprocedure)
+        from pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) acl
+        where p.pronamespace in ('public'::regnamespace, 'gate'::regnamespace)
+        union all
+        select t.typowner, acl.*, format('type %s', t.oid::regtype)
+        from pg_type t, aclexplode(t.typacl) acl
+        where t.typnamespace in ('public'::regnamespace, 'gate'::regnamespace)
+        union all
+        select n.nspowner, acl.*, format('schema %s', n.nspname)
+        from pg_namespace n, aclexplode(n.nspacl) acl
+        where n.nspname in ('public', 'gate')
+        union all
+        select d.defaclrole, acl.*, format('default for %s', d.defaclobjtype)
+        from pg_default_acl d, aclexplode(d.defaclacl) acl
+    )
+    select case grantee when 0 then 'PUBLIC' else grantee::regrole::text end,
+           lower(privilege_type) || case when is_grantable then ' with grant option' else '' end,
+           object
+    from granted where grantee <> owner
+    order by 1, 2, 3";
+
+async fn grants(connection: &mut PgConnection) -> String {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(GRANTS).fetch_all(connection).await.unwrap();
+    let (mut text, mut before) = (String::new(), None);
+    for (grantee, right, object) in rows {
+        if before.as_ref() != Some(&(grantee.clone(), right.clone())) {
+            writeln!(text, "{grantee} may {right}").unwrap();
+        }
+        writeln!(text, "    {object}").unwrap();
+        before = Some((grantee, right));
+    }
+    text
+}
+
+#[tokio::test]
+async fn there_are_no_grants_but_these() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    insta::assert_snapshot!(grants(&mut owner).await);
+}
+
+#[tokio::test]
+async fn a_grant_too_many_shows() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    let before = grants(&mut owner).await;
+    for sql in [
+        "grant update on accesses to posture_gateway",
+        "grant update (status) on accesses to posture_gateway",
+        "grant select on scanner_customers to public",
+        "grant execute on function gate.apply_assets(uuid, integer) to posture_ingest",
+        "grant create on schema gate to posture_gateway",
+        "grant select on customers to posture_gateway with grant option",
+        "create function gate.planted() returns int language sql as 'select 1'",
+        "create sequence planted; grant usage on sequence planted to posture_ingest",
+        "alter default privileges in schema public grant select on tables to posture_gateway",
+    ] {
+        owner.execute(AssertSqlSafe(format!("begin; {sql}"))).await.unwrap();
+        let after = grants(&mut owner).await;
+        owner.execute("rollback").await.unwrap();
+        assert_ne!(after, before, "{sql}");
+    }
+}

@@ -1,0 +1,19 @@
+//! The second wall (DESIGN.md 5): what the database alone guarantees, proved without a line of GraphQL.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers fail a test as a test does, and say what they tried"
+)]
+
+mod builder;
+mod catalogue;
+mod expected;
+mod grants;
+mod ingest;
+mod matrix;
+mod mutants;
+mod observed;
+mod roles;
+mod worlds;
