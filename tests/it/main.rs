@@ -6,3 +6,4 @@ mod gate;
 mod demo_world;
 mod private_postgres;
 mod support;
+mod viewers;
