@@ -159,6 +159,13 @@ impl Client {
         self.send(self.request(Method::POST).header("content-type", "application/json").body(body)).await
     }
 
+    /// Sends a GET with a query string.
+    pub(crate) async fn get(&self, query_string: &str) -> Reply {
+        let mut client = self.clone();
+        client.url = format!("{}?{query_string}", self.url);
+        client.send(client.request(Method::GET)).await
+    }
+
     /// A request to `/graphql` with this client's headers, for a test to go on with.
     pub(crate) fn request(&self, method: Method) -> RequestBuilder {
         let request = self.http.request(method, &self.url);

@@ -25,15 +25,15 @@ pub(crate) enum Persona {
     RivalAdmin,
     /// ADMIN of Acme, whose portal is FULL.
     FullPortalAdmin,
-    /// READ_ONLY user of Acme.
+    /// `READ_ONLY` user of Acme.
     FullPortalReader,
-    /// ADMIN of Bolt, whose portal is READ_ONLY.
+    /// ADMIN of Bolt, whose portal is `READ_ONLY`.
     ReadOnlyPortalAdmin,
-    /// READ_ONLY user of Bolt.
+    /// `READ_ONLY` user of Bolt.
     ReadOnlyPortalReader,
     /// ADMIN of Crown, whose portal is DISABLED.
     DisabledPortalAdmin,
-    /// READ_ONLY user of Crown.
+    /// `READ_ONLY` user of Crown.
     DisabledPortalReader,
     /// Administers the platform.
     PlatformAdmin,
@@ -86,15 +86,15 @@ pub(crate) struct Cast {
     pub(crate) alder: PartnerId,
     pub(crate) birch: PartnerId,
     pub(crate) cedar: PartnerId,
-    /// Of Birch, CUSTOMER_MANAGED; its portal is FULL.
+    /// Of Birch, `CUSTOMER_MANAGED`; its portal is FULL.
     pub(crate) acme: Sold,
-    /// Of Birch, CO_MANAGED; its portal is READ_ONLY.
+    /// Of Birch, `CO_MANAGED`; its portal is `READ_ONLY`.
     pub(crate) bolt: Sold,
-    /// Of Birch, FULLY_MANAGED with MANAGE on both sides; its portal is DISABLED.
+    /// Of Birch, `FULLY_MANAGED` with MANAGE on both sides; its portal is DISABLED.
     pub(crate) crown: Sold,
-    /// Of Cedar, CO_MANAGED: nothing to Birch.
+    /// Of Cedar, `CO_MANAGED`: nothing to Birch.
     pub(crate) dune: Sold,
-    /// Cedar's access to Bolt, CUSTOMER_MANAGED.
+    /// Cedar's access to Bolt, `CUSTOMER_MANAGED`.
     pub(crate) rival_access: AccessId,
     pub(crate) birch_event: AuditEventId,
     pub(crate) cedar_event: AuditEventId,

@@ -240,7 +240,7 @@ impl World {
             renewal_date: (!ended).then(|| NaiveDate::from_ymd_opt(2026, 12, 1).unwrap()),
             license_model: LicenseModel::PerAsset,
             quantity: Some(100),
-            price: Decimal::new(100_00, 2),
+            price: Decimal::new(10_000, 2),
             currency: "EUR".to_owned(),
             prepaid: false,
         });
@@ -259,8 +259,8 @@ impl World {
                 license_model: *license_model,
                 currency: "EUR".to_owned(),
                 valid_from: days(-400),
-                unit_cost: Decimal::new(60_00, 2),
-                prepaid_unit_cost: Decimal::new(50_00, 2),
+                unit_cost: Decimal::new(6_000, 2),
+                prepaid_unit_cost: Decimal::new(5_000, 2),
             });
         }
     }
