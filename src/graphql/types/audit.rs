@@ -57,9 +57,13 @@ impl PartnerAuditEvent {
     }
 
     /// The access it is about, if it is about one.
-    async fn access(&self, ctx: &Context<'_>) -> Result<Option<Access>> {
-        let Some((customer, access)) = self.0.access else { return Ok(None) };
-        Ok(session(ctx)?.access(customer, access).await?.map(Access))
+    async fn access(&self, ctx: &Context<'_>) -> Option<Result<Access>> {
+        let found: Result<Option<Access>> = async {
+            let Some((customer, access)) = self.0.access else { return Ok(None) };
+            Ok(session(ctx)?.access(customer, access).await?.map(Access))
+        }
+        .await;
+        found.transpose()
     }
 
     /// Why, in the actor's words.

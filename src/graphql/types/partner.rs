@@ -62,12 +62,18 @@ impl Partner {
     }
 
     /// Its distributor, if it has one that the viewer may know.
-    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Partner>> {
-        let session = session(ctx)?;
-        match self.0.parent {
-            Some(id) => Ok(session.load(PartnerKey(id, session.partner_scope().await?)).await?.map(Partner)),
-            None => Ok(None),
+    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Partner>> {
+        let found: Result<Option<Partner>> = async {
+            let session = session(ctx)?;
+            match self.0.parent {
+                Some(id) => {
+                    Ok(session.load(PartnerKey(id, session.partner_scope().await?)).await?.map(Partner))
+                }
+                None => Ok(None),
+            }
         }
+        .await;
+        found.transpose()
     }
 
     /// The partners right below it, by name.
