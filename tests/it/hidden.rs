@@ -235,114 +235,86 @@ async fn another_value_of_the_header_is_refused() {
     assert_eq!(admin.header("hidden-fields", "errors").ask("{ viewer { id } }").await.status, 200);
 }
 
-/// Each rule of the partner's table, one access each, with the sentence that a partner's admin reads.
+/// What one class answers to a partner's admin: shown, or hidden with a reason and a sentence.
+type Answer = Result<(), &'static str>;
+
+/// Each rule of the partner's table, with what `POSTURE` and `SECURITY_CONFIG` answer.
+fn each_rule() -> Vec<(Terms, Answer, Answer)> {
+    use OperatingModel::{CoManaged, CustomerManaged, FullyManaged};
+    use Privilege::{Manage, None};
+    let suspended = Err("ACCESS_STATUS: the access is SUSPENDED, it takes ACTIVE, so it has to be resumed");
+    let ended =
+        Err("ACCESS_STATUS: the access is ENDED, it takes a new access, which a partner admin can quote");
+    let expired =
+        Err("ACCESS_STATUS: the trial has expired, it takes a conversion, which a partner admin can make");
+    let co_managed =
+        Err("OPERATING_MODEL: the operating model is CO_MANAGED, it takes FULLY_MANAGED, which a partner \
+                          admin can set");
+    let trial = Err(
+        "OPERATING_MODEL: the operating model is CUSTOMER_MANAGED, it takes CO_MANAGED or FULLY_MANAGED, \
+                     which the customer's admin can elect during the trial",
+    );
+    let trial_security =
+        Err("OPERATING_MODEL: the operating model is CUSTOMER_MANAGED, it takes FULLY_MANAGED, which \
+                              the customer's admin can elect during the trial");
+    let low_ceiling =
+        Err("PRIVILEGE: the contract's privilege ceiling is SUPPORT, it takes MANAGE, which a partner \
+                           admin can set");
+    let no_ceiling =
+        Err("PRIVILEGE: the contract's privilege ceiling is NONE, it takes SUPPORT, which a partner \
+                          admin can set");
+    let low_consent =
+        Err("CONSENT: the customer's consent is SUPPORT, it takes MANAGE, which a customer admin can grant");
+    let no_consent =
+        Err("CONSENT: the customer's consent is NONE, it takes SUPPORT, which a customer admin can grant");
+    vec![
+        (Terms::fully_managed(), Ok(()), Ok(())),
+        (Terms::co_managed(), Ok(()), co_managed),
+        (Terms::of(FullyManaged).ceiling(Manage), Ok(()), low_consent),
+        (Terms::of(FullyManaged).consent(Manage), Ok(()), low_ceiling),
+        (Terms::of(CoManaged).ceiling(None), no_ceiling, co_managed),
+        (Terms::of(FullyManaged).consent(None), no_consent, low_ceiling),
+        (Terms::fully_managed().status(AccessStatus::Suspended), suspended, suspended),
+        (Terms::fully_managed().status(AccessStatus::Ended), ended, ended),
+        (Terms::of(CustomerManaged).trial_until(days(5)), trial, trial_security),
+        (Terms::of(CoManaged).trial_until(days(0)), expired, expired),
+    ]
+}
+
 #[tokio::test]
 async fn each_rule_says_what_would_lift_it() {
-    use OperatingModel::{CoManaged, CustomerManaged, FullyManaged};
-    use Privilege::{Manage, None, Support};
-    let cases = [
-        (
-            Terms::co_managed(),
-            Ok(()),
-            Err(
-                "OPERATING_MODEL: the operating model is CO_MANAGED, it takes FULLY_MANAGED, which a partner admin can set",
-            ),
-        ),
-        (Terms::fully_managed(), Ok(()), Ok(())),
-        (
-            Terms::of(FullyManaged).ceiling(Manage),
-            Ok(()),
-            Err(
-                "CONSENT: the customer's consent is SUPPORT, it takes MANAGE, which a customer admin can grant",
-            ),
-        ),
-        (
-            Terms::of(FullyManaged).consent(Manage),
-            Ok(()),
-            Err(
-                "PRIVILEGE: the contract's privilege ceiling is SUPPORT, it takes MANAGE, which a partner admin can set",
-            ),
-        ),
-        (
-            Terms::of(CoManaged).ceiling(None),
-            Err(
-                "PRIVILEGE: the contract's privilege ceiling is NONE, it takes SUPPORT, which a partner admin can set",
-            ),
-            Err(
-                "OPERATING_MODEL: the operating model is CO_MANAGED, it takes FULLY_MANAGED, which a partner admin can set",
-            ),
-        ),
-        (
-            Terms::of(FullyManaged).ceiling(Support).consent(None),
-            Err(
-                "CONSENT: the customer's consent is NONE, it takes SUPPORT, which a customer admin can grant",
-            ),
-            Err(
-                "PRIVILEGE: the contract's privilege ceiling is SUPPORT, it takes MANAGE, which a partner admin can set",
-            ),
-        ),
-        (
-            Terms::fully_managed().status(AccessStatus::Suspended),
-            Err("ACCESS_STATUS: the access is SUSPENDED, it takes ACTIVE, so it has to be resumed"),
-            Err("ACCESS_STATUS: the access is SUSPENDED, it takes ACTIVE, so it has to be resumed"),
-        ),
-        (
-            Terms::fully_managed().status(AccessStatus::Ended),
-            Err("ACCESS_STATUS: the access is ENDED, it takes a new access, which a partner admin can quote"),
-            Err("ACCESS_STATUS: the access is ENDED, it takes a new access, which a partner admin can quote"),
-        ),
-        (
-            Terms::of(CustomerManaged).trial_until(days(5)),
-            Err(
-                "OPERATING_MODEL: the operating model is CUSTOMER_MANAGED, it takes CO_MANAGED or FULLY_MANAGED, which the customer's admin can elect during the trial",
-            ),
-            Err(
-                "OPERATING_MODEL: the operating model is CUSTOMER_MANAGED, it takes FULLY_MANAGED, which the customer's admin can elect during the trial",
-            ),
-        ),
-        (
-            Terms::of(CoManaged).trial_until(days(0)),
-            Err(
-                "ACCESS_STATUS: the trial has expired, it takes a conversion, which a partner admin can make",
-            ),
-            Err(
-                "ACCESS_STATUS: the trial has expired, it takes a conversion, which a partner admin can make",
-            ),
-        ),
-    ];
     let mut world = World::default();
     let partner = world.partner("Birch");
     let admin = world.partner_admin(partner, "Ada");
-    let customers = cases.map(|(terms, posture, security)| {
-        let customer = world.customer(partner, "Acme", PortalAccess::Disabled);
-        world.access(partner, customer, terms);
-        world.posture(customer);
-        world.rows.assets.last_mut().unwrap().value = format!("{customer}.example");
-        (customer, terms, posture, security)
-    });
+    let rules: Vec<_> = each_rule()
+        .into_iter()
+        .map(|(terms, posture, security)| {
+            let customer = world.customer(partner, "Acme", PortalAccess::Disabled);
+            world.access(partner, customer, terms);
+            (GlobalId::Customer(customer), terms, posture, security)
+        })
+        .collect();
     let app = App::start(world).await;
     let admin = app.sign_in(admin);
-    for (customer, terms, posture, security) in customers {
-        let id = GlobalId::Customer(customer);
-        let reply = admin.ask(&format!(r#"{{ customer(id: "{id}") {{ posture {{ assets }} auditLog {{ nodes {{ action }} }} securityConfiguration {{ samlEnabled }} }} }}"#)).await;
-        let errors: Vec<(String, String)> = reply.body["errors"]
-            .as_array()
-            .into_iter()
-            .flatten()
+    for (id, terms, posture, security) in rules {
+        let document = format!(
+            r#"{{ customer(id: "{id}") {{ posture {{ assets }} auditLog {{ nodes {{ id }} }} securityConfiguration {{ samlEnabled }} }} }}"#
+        );
+        let reply = admin.ask(&document).await;
+        let errors = reply.body["errors"].as_array().cloned().unwrap_or_default();
+        let said: Vec<_> = errors
+            .iter()
             .map(|error| {
-                let reason = error["extensions"]["reason"].as_str().unwrap();
-                let message = error["message"].as_str().unwrap();
-                let (noun, rule) = message.split_once(" is hidden: ").unwrap();
-                (noun.to_owned(), format!("{reason}: {rule}"))
+                let (noun, rule) = error["message"].as_str().unwrap().split_once(" is hidden: ").unwrap();
+                (noun, format!("{}: {rule}", error["extensions"]["reason"].as_str().unwrap()))
             })
             .collect();
-        let expected =
-            [("posture", posture), ("activity", posture), ("the security configuration", security)];
-        let expected: Vec<_> = expected
-            .into_iter()
-            .filter_map(|(noun, answer)| Some((noun.to_owned(), answer.err()?.to_owned())))
-            .collect();
-        assert_eq!(errors, expected, "{terms:?}");
+        let expected: Vec<_> =
+            [("posture", posture), ("activity", posture), ("the security configuration", security)]
+                .into_iter()
+                .filter_map(|(noun, answer)| Some((noun, answer.err()?.to_owned())))
+                .collect();
+        assert_eq!(said, expected, "{terms:?}");
     }
 }
 

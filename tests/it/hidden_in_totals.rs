@@ -192,9 +192,9 @@ async fn pages_of_such_an_order_join_without_a_gap_both_ways() {
                     .map(|node| node["customer"]["name"].as_str().unwrap()["Customer ".len()..].to_owned())
                     .collect();
                 if size == "first" {
-                    pages.extend(page_names)
+                    pages.extend(page_names);
                 } else {
-                    pages.splice(0..0, page_names);
+                    drop(pages.splice(0..0, page_names));
                 }
                 position = format!("{cursor}: {},", page["pageInfo"][info]);
             }

@@ -6,6 +6,8 @@
     reason = "what the tests stand on fails a test as a test itself does"
 )]
 
+mod accesses;
+mod bad_input;
 mod demo_world;
 mod gate;
 mod hidden;

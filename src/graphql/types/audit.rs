@@ -26,7 +26,9 @@ impl From<AuditFilter> for store::audit::AuditFilter {
         // No action has a NUL in its name, and the database could not be asked for one.
         let action =
             filter.action.map(|all| all.into_iter().filter(|action| !action.contains('\0')).collect());
-        Self { action, since: filter.since, until: filter.until }
+        // Nothing happened before, and the database does not reach as far back as a DateTime.
+        let reachable = |instant: DateTime<Utc>| instant.max(DateTime::UNIX_EPOCH);
+        Self { action, since: filter.since.map(reachable), until: filter.until.map(reachable) }
     }
 }
 
