@@ -137,8 +137,20 @@ impl PartnerAccesses {
             || matches!(self.order, AccessOrderField::LastScanAt | AccessOrderField::OpenFindings)
     }
 
-    const fn reads_subscription(&self) -> bool {
+    /// Whether the list reads subscriptions, which a disabled portal hides.
+    #[must_use]
+    pub const fn reads_subscription(&self) -> bool {
         self.plan.is_some() || matches!(self.order, AccessOrderField::Plan | AccessOrderField::RenewalDate)
+    }
+
+    /// For a viewer from whom subscriptions are hidden: no plan matches, and none is ordered by.
+    pub fn withhold_subscriptions(&mut self) {
+        if let Some(plans) = &mut self.plan {
+            plans.clear();
+        }
+        if matches!(self.order, AccessOrderField::Plan | AccessOrderField::RenewalDate) {
+            self.order = AccessOrderField::CustomerName;
+        }
     }
 }
 

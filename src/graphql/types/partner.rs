@@ -116,6 +116,9 @@ impl Partner {
             accesses.order = order.field.into();
             accesses.direction = order.direction.into();
         }
+        if accesses.reads_subscription() && !session.commercial_visible().await? {
+            accesses.withhold_subscriptions();
+        }
         if accesses.reads_posture() {
             accesses.posture_visible = Some(session.posture_visible().await?);
         }
