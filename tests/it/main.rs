@@ -8,6 +8,7 @@
 
 mod accesses;
 mod bad_input;
+mod bad_requests;
 mod demo_world;
 mod gate;
 mod hidden;

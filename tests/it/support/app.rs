@@ -153,6 +153,26 @@ impl Client {
         reply.body["data"].clone()
     }
 
+    /// What every answer to bad input has in common: it is no failure of ours, has a code, tells nothing of the inside,
+    /// and the next request is answered.
+    pub(crate) async fn goes_on_after(&self, reply: &Reply, what: &str) {
+        assert!(reply.status < 500, "{what}: {} {}", reply.status, reply.text);
+        let errors = reply.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert!(!errors.is_empty(), "{what}: {}", reply.text);
+        for error in errors {
+            let code = error["extensions"]["code"].as_str().unwrap_or("none");
+            assert!(!["none", "INTERNAL"].contains(&code), "{what}: {}", reply.text);
+            let message = error["message"].as_str().unwrap();
+            for word in
+                ["select ", "sqlx", "postgres", "src/", ".rs", "panicked", "$1", "relation ", "column \""]
+            {
+                assert!(!message.contains(word), "{what}: {message}");
+            }
+        }
+        let alive = self.ask("{ viewer { __typename } }").await;
+        assert_eq!(alive.text, r#"{"data":{"viewer":{"__typename":"Viewer"}}}"#, "{what}");
+    }
+
     /// Posts a body of any kind as JSON.
     pub(crate) async fn post(&self, body: impl Into<Bytes>) -> Reply {
         let body: Bytes = body.into();
