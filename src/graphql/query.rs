@@ -80,15 +80,21 @@ pub struct Query;
 #[Object]
 impl Query {
     /// Who is asking; null for an anonymous request.
-    async fn viewer(&self, ctx: &Context<'_>) -> Result<Option<Viewer>> {
-        Ok(session(ctx)?.signed_in().await?.cloned().map(Viewer))
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Result<Viewer>> {
+        let found: Result<Option<Viewer>> =
+            async { Ok(session(ctx)?.signed_in().await?.cloned().map(Viewer)) }.await;
+        found.transpose()
     }
 
     /// Any object by its global id. Null alike for what does not exist and for what the viewer may not see.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
-        let session = session(ctx)?;
-        session.asker().await?;
-        find(session, parse("id", &id)?).await
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Node>> {
+        let found: Result<Option<Node>> = async {
+            let session = session(ctx)?;
+            session.asker().await?;
+            find(session, parse("id", &id)?).await
+        }
+        .await;
+        found.transpose()
     }
 
     /// Objects by their global ids, in their order; 100 at most.
@@ -107,35 +113,47 @@ impl Query {
     }
 
     /// A partner. The viewer's own partner where no id is given.
-    async fn partner(&self, ctx: &Context<'_>, id: Option<ID>) -> Result<Option<Partner>> {
-        let session = session(ctx)?;
-        let asker = session.asker().await?;
-        match id.map(|id| parse("id", &id)).transpose()? {
-            None => Ok(asker.partner.clone().map(Partner)),
-            Some(GlobalId::Partner(id)) => partner(session, id).await,
-            Some(_) => Ok(None),
+    async fn partner(&self, ctx: &Context<'_>, id: Option<ID>) -> Option<Result<Partner>> {
+        let found: Result<Option<Partner>> = async {
+            let session = session(ctx)?;
+            let asker = session.asker().await?;
+            match id.map(|id| parse("id", &id)).transpose()? {
+                None => Ok(asker.partner.clone().map(Partner)),
+                Some(GlobalId::Partner(id)) => partner(session, id).await,
+                Some(_) => Ok(None),
+            }
         }
+        .await;
+        found.transpose()
     }
 
     /// A customer. The viewer's own organisation where no id is given.
-    async fn customer(&self, ctx: &Context<'_>, id: Option<ID>) -> Result<Option<Customer>> {
-        let session = session(ctx)?;
-        let asker = session.asker().await?;
-        match id.map(|id| parse("id", &id)).transpose()? {
-            None => Ok(asker.customer.clone().map(Customer::bare)),
-            Some(GlobalId::Customer(id)) => Ok(session.customer(id).await?.map(Customer::bare)),
-            Some(_) => Ok(None),
+    async fn customer(&self, ctx: &Context<'_>, id: Option<ID>) -> Option<Result<Customer>> {
+        let found: Result<Option<Customer>> = async {
+            let session = session(ctx)?;
+            let asker = session.asker().await?;
+            match id.map(|id| parse("id", &id)).transpose()? {
+                None => Ok(asker.customer.clone().map(Customer::bare)),
+                Some(GlobalId::Customer(id)) => Ok(session.customer(id).await?.map(Customer::bare)),
+                Some(_) => Ok(None),
+            }
         }
+        .await;
+        found.transpose()
     }
 
     /// An access.
-    async fn access(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Access>> {
-        let session = session(ctx)?;
-        session.asker().await?;
-        match parse("id", &id)? {
-            GlobalId::Access(customer, id) => Ok(session.access(customer, id).await?.map(Access)),
-            _ => Ok(None),
+    async fn access(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Access>> {
+        let found: Result<Option<Access>> = async {
+            let session = session(ctx)?;
+            session.asker().await?;
+            match parse("id", &id)? {
+                GlobalId::Access(customer, id) => Ok(session.access(customer, id).await?.map(Access)),
+                _ => Ok(None),
+            }
         }
+        .await;
+        found.transpose()
     }
 
     /// What would become visible and what hidden, before anyone confirms: the gate's answers to an ADMIN of the
@@ -145,17 +163,21 @@ impl Query {
         ctx: &Context<'_>,
         access_id: ID,
         operating_model: OperatingModel,
-    ) -> Result<Option<OperatingModelPreview>> {
-        let session = session(ctx)?;
-        session.asker().await?;
-        let GlobalId::Access(customer, id) = parse("accessId", &access_id)? else { return Ok(None) };
-        let Some(access) = session.access(customer, id).await? else { return Ok(None) };
-        let preview = preview(&access.facts(session.now()), operating_model.into());
-        Ok(Some(OperatingModelPreview {
-            gained: preview.gained.into_iter().map(Into::into).collect(),
-            lost: preview.lost.into_iter().map(Into::into).collect(),
-            blocked_by: preview.blocked_by.into_iter().map(Into::into).collect(),
-        }))
+    ) -> Option<Result<OperatingModelPreview>> {
+        let found: Result<Option<OperatingModelPreview>> = async {
+            let session = session(ctx)?;
+            session.asker().await?;
+            let GlobalId::Access(customer, id) = parse("accessId", &access_id)? else { return Ok(None) };
+            let Some(access) = session.access(customer, id).await? else { return Ok(None) };
+            let preview = preview(&access.facts(session.now()), operating_model.into());
+            Ok(Some(OperatingModelPreview {
+                gained: preview.gained.into_iter().map(Into::into).collect(),
+                lost: preview.lost.into_iter().map(Into::into).collect(),
+                blocked_by: preview.blocked_by.into_iter().map(Into::into).collect(),
+            }))
+        }
+        .await;
+        found.transpose()
     }
 }
 

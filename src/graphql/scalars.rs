@@ -11,9 +11,9 @@ pub struct Date(pub NaiveDate);
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
-        NaiveDate::parse_from_str(text, "%Y-%m-%d")
-            .map(Self)
-            .map_err(|_| InputValueError::custom("a date is written as 2026-11-01"))
+        // Four digits of a year and no sign: the database knows no others.
+        let written = if text.len() == 10 { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None };
+        written.map(Self).ok_or_else(|| InputValueError::custom("a date is written as 2026-11-01"))
     }
 
     fn to_value(&self) -> Value {

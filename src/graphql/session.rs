@@ -231,6 +231,23 @@ impl Session {
         })
     }
 
+    /// Whether the gate shows COMMERCIAL of the accesses that exist for the one who asks, for filters, orders and totals
+    /// that read it: only a customer's portal can hide it.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when nobody is signed in.
+    pub async fn commercial_visible(&self) -> Result<bool> {
+        let viewer = self.viewer().await?;
+        match viewer {
+            Viewer::Customer { customer, .. } => {
+                let subject = self.subject(customer, None).await?;
+                Ok(decide(&viewer, DataClass::Commercial, &subject).is_visible())
+            }
+            Viewer::Partner { .. } | Viewer::PlatformAdmin { .. } => Ok(true),
+            Viewer::Scanner { .. } => Ok(false),
+        }
+    }
+
     /// The accesses whose posture the gate shows, for filters and orders that read it: each decided by itself, before
     /// any posture is touched.
     ///

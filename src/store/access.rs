@@ -137,8 +137,20 @@ impl PartnerAccesses {
             || matches!(self.order, AccessOrderField::LastScanAt | AccessOrderField::OpenFindings)
     }
 
-    const fn reads_subscription(&self) -> bool {
+    /// Whether the list reads subscriptions, which a disabled portal hides.
+    #[must_use]
+    pub const fn reads_subscription(&self) -> bool {
         self.plan.is_some() || matches!(self.order, AccessOrderField::Plan | AccessOrderField::RenewalDate)
+    }
+
+    /// For a viewer from whom subscriptions are hidden: no plan matches, and none is ordered by.
+    pub fn withhold_subscriptions(&mut self) {
+        if let Some(plans) = &mut self.plan {
+            plans.clear();
+        }
+        if matches!(self.order, AccessOrderField::Plan | AccessOrderField::RenewalDate) {
+            self.order = AccessOrderField::CustomerName;
+        }
     }
 }
 
@@ -153,8 +165,8 @@ const COLUMNS_WITH_PARTNER: &str = "t.customer_id, t.id, t.partner_id, t.status,
      t.customer_consent, t.consent_until, t.trial_started_at, t.trial_ends_at, t.trial_convert_by, \
      t.trial_converted_at, t.trial_elected_model, t.version, t.created_at, t.customer_name, c.portal_access, \
      c.created_at as customer_created_at, t.assigned, o.rank as sort_rank, o.int as sort_int, o.text as sort_text, \
-     o.time as sort_time, p.name as partner_name, \
-     p.parent_id as partner_parent_id, p.currency as partner_currency, p.created_at as partner_created_at";
+     o.time as sort_time, w.name as partner_name, \
+     w.parent_id as partner_parent_id, w.currency as partner_currency, w.created_at as partner_created_at";
 
 /// The accesses of a scope, with `assigned` for operators.
 fn scoped(sql: &mut QueryBuilder<Postgres>, scope: Scope) {
@@ -361,7 +373,7 @@ impl List for CustomerAccesses {
         scoped(sql, self.scope);
         sql.push("cross join (select 0::bigint as rank, null::bigint as int, null::text as text, null::timestamptz as time) o ");
         if self.with_partner {
-            sql.push("join partners p on p.id = t.partner_id ");
+            sql.push("join partners w on w.id = t.partner_id ");
         }
     }
 

@@ -229,6 +229,7 @@ pub async fn pages<L: List>(
     window: &Window,
 ) -> Result<HashMap<L::Parent, Page<L::Row>>, StoreError> {
     let keys = list.order();
+    // The names `p`, `n` and `x` are taken here: a list's own relations go by others.
     let mut sql = QueryBuilder::new("select p.nth as parent_nth, ");
     sql.push(if window.total { "n.total" } else { "null::bigint" });
     sql.push(" as total, x.* from unnest(");

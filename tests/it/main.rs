@@ -1,9 +1,21 @@
 //! The integration tests: one binary, so that all of them share one private `PostgreSQL` server.
 
-#![expect(clippy::unwrap_used, reason = "what the tests stand on fails a test as a test itself does")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what the tests stand on fails a test as a test itself does"
+)]
 
-mod gate;
+mod accesses;
+mod bad_input;
+mod bad_requests;
 mod demo_world;
+mod gate;
+mod hidden;
+mod hidden_in_totals;
+mod lookup;
 mod private_postgres;
+mod sign_in;
 mod support;
 mod wall;
+mod viewers;

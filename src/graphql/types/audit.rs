@@ -26,7 +26,9 @@ impl From<AuditFilter> for store::audit::AuditFilter {
         // No action has a NUL in its name, and the database could not be asked for one.
         let action =
             filter.action.map(|all| all.into_iter().filter(|action| !action.contains('\0')).collect());
-        Self { action, since: filter.since, until: filter.until }
+        // Nothing happened before, and the database does not reach as far back as a DateTime.
+        let reachable = |instant: DateTime<Utc>| instant.max(DateTime::UNIX_EPOCH);
+        Self { action, since: filter.since.map(reachable), until: filter.until.map(reachable) }
     }
 }
 
@@ -57,9 +59,13 @@ impl PartnerAuditEvent {
     }
 
     /// The access it is about, if it is about one.
-    async fn access(&self, ctx: &Context<'_>) -> Result<Option<Access>> {
-        let Some((customer, access)) = self.0.access else { return Ok(None) };
-        Ok(session(ctx)?.access(customer, access).await?.map(Access))
+    async fn access(&self, ctx: &Context<'_>) -> Option<Result<Access>> {
+        let found: Result<Option<Access>> = async {
+            let Some((customer, access)) = self.0.access else { return Ok(None) };
+            Ok(session(ctx)?.access(customer, access).await?.map(Access))
+        }
+        .await;
+        found.transpose()
     }
 
     /// Why, in the actor's words.

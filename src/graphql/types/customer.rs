@@ -94,12 +94,16 @@ impl Customer {
     }
 
     /// The viewer's own access to this customer; for a customer user, null.
-    async fn access(&self, ctx: &Context<'_>) -> Result<Option<Access>> {
-        let deciding = match &self.deciding {
-            Some(known) if session(ctx)?.asker().await?.partner.is_some() => Some(Arc::clone(known)),
-            Some(_) | None => session(ctx)?.deciding(self.row.id).await?,
-        };
-        Ok(deciding.map(Access))
+    async fn access(&self, ctx: &Context<'_>) -> Option<Result<Access>> {
+        let found: Result<Option<Access>> = async {
+            let deciding = match &self.deciding {
+                Some(known) if session(ctx)?.asker().await?.partner.is_some() => Some(Arc::clone(known)),
+                Some(_) | None => session(ctx)?.deciding(self.row.id).await?,
+            };
+            Ok(deciding.map(Access))
+        }
+        .await;
+        found.transpose()
     }
 
     /// The gate's answer for every data class, for the viewer.
@@ -117,21 +121,26 @@ impl Customer {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-    ) -> Result<Option<Counted<Access>>> {
-        let scope = session(ctx)?.scope().await?;
-        match scope {
-            Scope::OfCustomer(own) if own == self.row.id => {
-                let accesses =
-                    CustomerAccesses { scope, partner: None, with_partner: nodes_want(ctx, "partner") };
-                let page = page(ctx, own, &accesses, &PageArguments { first, after, last, before }).await?;
-                Ok(Some(counted(own.0, &accesses, &page, |row| Access(row.clone()))))
+    ) -> Option<Result<Counted<Access>>> {
+        let found: Result<Option<Counted<Access>>> = async {
+            let scope = session(ctx)?.scope().await?;
+            match scope {
+                Scope::OfCustomer(own) if own == self.row.id => {
+                    let accesses =
+                        CustomerAccesses { scope, partner: None, with_partner: nodes_want(ctx, "partner") };
+                    let page =
+                        page(ctx, own, &accesses, &PageArguments { first, after, last, before }).await?;
+                    Ok(Some(counted(own.0, &accesses, &page, |row| Access(row.clone()))))
+                }
+                Scope::OfCustomer(_)
+                | Scope::OfPartner(_)
+                | Scope::AssignedTo(_)
+                | Scope::Everything
+                | Scope::Nothing => Ok(None),
             }
-            Scope::OfCustomer(_)
-            | Scope::OfPartner(_)
-            | Scope::AssignedTo(_)
-            | Scope::Everything
-            | Scope::Nothing => Ok(None),
         }
+        .await;
+        found.transpose()
     }
 
     /// What scanners found, worst first unless ordered otherwise.

@@ -153,7 +153,8 @@ pub struct PostureTotals {
 pub async fn dashboard(ctx: &Context<'_>, partner: &store::partner::Partner) -> Result<PartnerDashboard> {
     let session = session(ctx)?;
     let accesses = session.load(SummariesKey(partner.id, session.scope().await?)).await?.unwrap_or_default();
-    let commercial = commercial(&accesses, &partner.currency);
+    let sold: &[AccessSummary] = if session.commercial_visible().await? { &accesses } else { &[] };
+    let commercial = commercial(&accesses, sold, &partner.currency);
 
     let asker = session.asker().await?;
     // Totals of posture are the partner's own view; nobody else sees them as that partner.
@@ -182,9 +183,13 @@ fn count(n: usize) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
 
-fn commercial(accesses: &[AccessSummary], currency: &str) -> CommercialTotals {
-    let number = |holds: &dyn Fn(&AccessSummary) -> bool| count(accesses.iter().filter(|a| holds(a)).count());
-    let revenue: Decimal = accesses.iter().map(|access| access.monthly_revenue).sum();
+/// `sold` are the accesses whose subscriptions may be counted.
+fn commercial(accesses: &[AccessSummary], sold: &[AccessSummary], currency: &str) -> CommercialTotals {
+    let number_of = |among: &[AccessSummary], holds: &dyn Fn(&AccessSummary) -> bool| {
+        count(among.iter().filter(|a| holds(a)).count())
+    };
+    let number = |holds: &dyn Fn(&AccessSummary) -> bool| number_of(accesses, holds);
+    let revenue: Decimal = sold.iter().map(|access| access.monthly_revenue).sum();
     CommercialTotals {
         accesses: count(accesses.len()),
         by_operating_model: access::OperatingModel::ALL
@@ -203,8 +208,8 @@ fn commercial(accesses: &[AccessSummary], currency: &str) -> CommercialTotals {
             .collect(),
         monthly_recurring_revenue: money::Money::new(revenue, currency).into(),
         trials_ending_within30_days: number(&|a| a.trial_ends_soon),
-        renewals_within30_days: number(&|a| a.renews_soon),
-        usage_alerts: number(&|a| a.alerting),
+        renewals_within30_days: number_of(sold, &|a| a.renews_soon),
+        usage_alerts: number_of(sold, &|a| a.alerting),
     }
 }
 

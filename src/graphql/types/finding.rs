@@ -88,13 +88,17 @@ impl Finding {
     }
 
     /// Where it was found, if on an asset.
-    async fn asset(&self, ctx: &Context<'_>) -> Result<Option<Asset>> {
-        if let Some(known) = &self.row.known_asset {
-            return Ok(Some(Asset { row: Arc::clone(known), grant: self.grant }));
+    async fn asset(&self, ctx: &Context<'_>) -> Option<Result<Asset>> {
+        let found: Result<Option<Asset>> = async {
+            if let Some(known) = &self.row.known_asset {
+                return Ok(Some(Asset { row: Arc::clone(known), grant: self.grant }));
+            }
+            let Some(id) = self.row.asset else { return Ok(None) };
+            let key = RowKey { parent: self.grant, list: Assets::default(), id: id.0 };
+            Ok(session(ctx)?.load(key).await?.map(|row| Asset { row, grant: self.grant }))
         }
-        let Some(id) = self.row.asset else { return Ok(None) };
-        let key = RowKey { parent: self.grant, list: Assets::default(), id: id.0 };
-        Ok(session(ctx)?.load(key).await?.map(|row| Asset { row, grant: self.grant }))
+        .await;
+        found.transpose()
     }
 
     /// What it is, in a line.

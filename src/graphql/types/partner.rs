@@ -62,12 +62,18 @@ impl Partner {
     }
 
     /// Its distributor, if it has one that the viewer may know.
-    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Partner>> {
-        let session = session(ctx)?;
-        match self.0.parent {
-            Some(id) => Ok(session.load(PartnerKey(id, session.partner_scope().await?)).await?.map(Partner)),
-            None => Ok(None),
+    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Partner>> {
+        let found: Result<Option<Partner>> = async {
+            let session = session(ctx)?;
+            match self.0.parent {
+                Some(id) => {
+                    Ok(session.load(PartnerKey(id, session.partner_scope().await?)).await?.map(Partner))
+                }
+                None => Ok(None),
+            }
         }
+        .await;
+        found.transpose()
     }
 
     /// The partners right below it, by name.
@@ -109,6 +115,9 @@ impl Partner {
         if let Some(order) = order_by {
             accesses.order = order.field.into();
             accesses.direction = order.direction.into();
+        }
+        if accesses.reads_subscription() && !session.commercial_visible().await? {
+            accesses.withhold_subscriptions();
         }
         if accesses.reads_posture() {
             accesses.posture_visible = Some(session.posture_visible().await?);

@@ -62,8 +62,10 @@ impl Scan {
     }
 
     /// What it found; null until it has succeeded.
-    async fn report(&self, ctx: &Context<'_>) -> Result<Option<ScanReport>> {
-        Ok(session(ctx)?.load(ReportKey(self.grant, self.row.id)).await?.map(ScanReport))
+    async fn report(&self, ctx: &Context<'_>) -> Option<Result<ScanReport>> {
+        let found: Result<Option<ScanReport>> =
+            async { Ok(session(ctx)?.load(ReportKey(self.grant, self.row.id)).await?.map(ScanReport)) }.await;
+        found.transpose()
     }
 }
 

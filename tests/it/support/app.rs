@@ -1,0 +1,243 @@
+//! The gateway as its clients meet it: over HTTP, on a database of its own, at a time that the test moves.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, HttpLimits};
+use posture_gateway::domain::clock::Clock;
+use posture_gateway::domain::ids::UserId;
+use posture_gateway::graphql::limits::Limits;
+use posture_gateway::graphql::{Executor, schema};
+use posture_gateway::http::auth::{DevelopmentKey, Verifier};
+use posture_gateway::http::{self, router, serve};
+use posture_gateway::store::Database;
+use posture_gateway::store::scope::PoolSettings;
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor as _};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::database::TestDatabase;
+use super::world::{NOW, World};
+
+/// How far the issuer's clock may differ from the gateway's.
+pub(crate) const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+
+/// A gateway that listens on the loopback.
+pub(crate) struct App {
+    /// Its clock, which stands still until a test moves it.
+    pub(crate) clock: Clock,
+    /// Its database, for what a test does behind its back.
+    pub(crate) test_database: TestDatabase,
+    /// Its connections, as the role `posture_gateway`.
+    pub(crate) database: Database,
+    key: DevelopmentKey,
+    _keys: TempDir,
+    http: reqwest::Client,
+    url: String,
+}
+
+impl App {
+    /// A gateway over a world of its own, at [`NOW`].
+    pub(crate) async fn start(world: World) -> Self {
+        let test_database = TestDatabase::create().await;
+        let mut owner = test_database.as_superuser().connect().await.unwrap();
+        let mut transaction = owner.begin().await.unwrap();
+        world.into_rows().insert(&mut transaction, |_, _| {}).await.unwrap();
+        transaction.commit().await.unwrap();
+        owner.close().await.unwrap();
+
+        let keys = tempfile::tempdir().unwrap();
+        let key = DevelopmentKey::load_or_create(keys.path()).unwrap();
+        let clock = Clock::fixed(NOW);
+        let pool = PoolSettings { max_connections: 2, ..PoolSettings::default() };
+        let database = Database::new(test_database.as_role("posture_gateway"), pool);
+        let limits = HttpLimits::default();
+        let router = router(http::App {
+            executor: Executor::new(schema(), database.clone(), clock.clone(), Limits::default()),
+            verifier: Arc::new(Verifier {
+                keys: key.key_set().unwrap(),
+                issuer: DEVELOPMENT_ISSUER.to_owned(),
+                audience: DEVELOPMENT_AUDIENCE.to_owned(),
+                leeway: LEEWAY,
+            }),
+            limits,
+            graphiql: false,
+            metrics: false,
+            personas: None,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/graphql", listener.local_addr().unwrap());
+        // Ends with the test's runtime.
+        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Self { clock, test_database, database, key, _keys: keys, http, url }
+    }
+
+    /// A client with a user's token, valid for ten years.
+    pub(crate) fn sign_in(&self, user: impl Into<UserId>) -> Client {
+        self.with_token(&self.token(user, self.clock.now(), TimeDelta::days(3650)))
+    }
+
+    /// A token of this gateway's own issuer.
+    pub(crate) fn token(&self, user: impl Into<UserId>, from: DateTime<Utc>, lifetime: TimeDelta) -> String {
+        self.key.mint(user.into(), DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, from, lifetime)
+    }
+
+    /// A token signed with the right key for somebody else.
+    pub(crate) fn token_for(&self, user: impl Into<UserId>, issuer: &str, audience: &str) -> String {
+        self.key.mint(user.into(), issuer, audience, self.clock.now(), TimeDelta::hours(1))
+    }
+
+    /// A client with a token of any kind.
+    pub(crate) fn with_token(&self, token: &str) -> Client {
+        self.anonymous().header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// A client without a token.
+    pub(crate) fn anonymous(&self) -> Client {
+        Client {
+            http: self.http.clone(),
+            url: self.url.clone(),
+            headers: Vec::new(),
+            database: self.database.clone(),
+        }
+    }
+
+    /// Does something to the database as its owner, past every policy.
+    pub(crate) async fn as_owner(&self, sql: &str) {
+        let mut owner = self.test_database.as_superuser().connect().await.unwrap();
+        owner.execute(AssertSqlSafe(sql)).await.unwrap();
+        owner.close().await.unwrap();
+    }
+}
+
+/// Someone who talks to the gateway, one request at a time.
+#[derive(Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+    headers: Vec<(String, String)>,
+    database: Database,
+}
+
+impl Client {
+    /// The same client with one more header on every request.
+    pub(crate) fn header(&self, name: &str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.push((name.to_owned(), value.to_owned()));
+        client
+    }
+
+    /// The same client, told of hidden fields in `extensions`.
+    pub(crate) fn hidden_in_extensions(&self) -> Self {
+        self.header("hidden-fields", "extensions")
+    }
+
+    /// Sends a query.
+    pub(crate) async fn ask(&self, document: &str) -> Reply {
+        self.query(document, json!({})).await
+    }
+
+    /// Sends a query with variables.
+    pub(crate) async fn query(&self, document: &str, variables: Value) -> Reply {
+        self.post(json!({ "query": document, "variables": variables }).to_string()).await
+    }
+
+    /// The `data` of a query that must have no errors.
+    pub(crate) async fn data(&self, document: &str) -> Value {
+        let reply = self.ask(document).await;
+        assert_eq!((reply.status, &reply.body["errors"]), (200, &Value::Null), "{document}\n{}", reply.text);
+        reply.body["data"].clone()
+    }
+
+    /// What every answer to bad input has in common: it is no failure of ours, has a code, tells nothing of the inside,
+    /// and the next request is answered.
+    pub(crate) async fn goes_on_after(&self, reply: &Reply, what: &str) {
+        assert!(reply.status < 500, "{what}: {} {}", reply.status, reply.text);
+        let errors = reply.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        assert!(!errors.is_empty(), "{what}: {}", reply.text);
+        for error in errors {
+            let code = error["extensions"]["code"].as_str().unwrap_or("none");
+            assert!(!["none", "INTERNAL"].contains(&code), "{what}: {}", reply.text);
+            let message = error["message"].as_str().unwrap();
+            for word in
+                ["select ", "sqlx", "postgres", "src/", ".rs", "panicked", "$1", "relation ", "column \""]
+            {
+                assert!(!message.contains(word), "{what}: {message}");
+            }
+        }
+        let alive = self.ask("{ viewer { __typename } }").await;
+        assert_eq!(alive.text, r#"{"data":{"viewer":{"__typename":"Viewer"}}}"#, "{what}");
+    }
+
+    /// Posts a body of any kind as JSON.
+    pub(crate) async fn post(&self, body: impl Into<Bytes>) -> Reply {
+        let body: Bytes = body.into();
+        self.send(self.request(Method::POST).header("content-type", "application/json").body(body)).await
+    }
+
+    /// Sends a GET with a query string.
+    pub(crate) async fn get(&self, query_string: &str) -> Reply {
+        let mut client = self.clone();
+        client.url = format!("{}?{query_string}", self.url);
+        client.send(client.request(Method::GET)).await
+    }
+
+    /// A request to `/graphql` with this client's headers, for a test to go on with.
+    pub(crate) fn request(&self, method: Method) -> RequestBuilder {
+        let request = self.http.request(method, &self.url);
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    /// Sends a request and reads all of its answer.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Reply {
+        let before = self.database.statements();
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let mut headers: Vec<(String, String)> = response
+            .headers()
+            .iter()
+            .filter(|(name, _)| *name != "date")
+            .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+            .collect();
+        headers.sort();
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Reply { status, headers, body, text, statements: self.database.statements() - before }
+    }
+}
+
+/// What the gateway answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    /// By name, without `date`.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The body as JSON; null where it is none.
+    pub(crate) body: Value,
+    /// The body to the byte.
+    pub(crate) text: String,
+    /// How many statements the answer took, BEGIN and COMMIT included.
+    pub(crate) statements: u64,
+}
+
+impl Reply {
+    /// The first value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The codes of the errors, in their order.
+    pub(crate) fn codes(&self) -> Vec<&str> {
+        let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+        errors.iter().map(|error| error["extensions"]["code"].as_str().unwrap_or("none")).collect()
+    }
+
+    /// What a client can tell two answers apart by: everything but what they cost.
+    pub(crate) fn on_the_wire(&self) -> (u16, &[(String, String)], &str) {
+        (self.status, &self.headers, &self.text)
+    }
+}
