@@ -50,8 +50,8 @@ pub(super) struct DemoArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
-    /// The folder of the database and the keys, kept between runs [default: posture-gateway/demo in $XDG_DATA_HOME or
-    /// ~/.local/share; as root /var/lib/posture-gateway/demo]
+    /// The folder of the database and the keys, kept between runs [default: posture-gateway/demo in `XDG_DATA_HOME` or
+    /// `~/.local/share`; as root /var/lib/posture-gateway/demo]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Throw the world away and make it anew
@@ -224,7 +224,8 @@ impl WithTokens {
         text.push_str("\nPick one in GraphiQL's header");
         match file {
             Some(file) => {
-                text.push_str(&format!(", or take a token from {}", file.display()));
+                text.push_str(", or take a token from ");
+                text.push_str(&file.display().to_string());
             }
             None => text.push_str("; --personas-file FILE writes their tokens"),
         }

@@ -132,9 +132,9 @@ fn price_list(world: &mut seed::World, now: DateTime<Utc>) {
     for currency in ["EUR", "USD"] {
         debug_assert!(House::ALL.iter().any(|house| house.currency() == currency));
         for (license_model, cents) in [
-            (LicenseModel::PerAsset, 89_00),
-            (LicenseModel::PerScan, 74_50),
-            (LicenseModel::Unlimited, 410_00),
+            (LicenseModel::PerAsset, 8_900),
+            (LicenseModel::PerScan, 7_450),
+            (LicenseModel::Unlimited, 41_000),
         ] {
             let dollars = if currency == "USD" { 108 } else { 100 };
             for (valid_from, percent) in [(now - TimeDelta::days(1000), 95), (last_month, 100)] {

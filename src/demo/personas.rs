@@ -75,11 +75,7 @@ pub fn samples() -> Vec<(CustomerId, UserId)> {
 }
 
 /// The first scanned customer of a partner whose access is paid, not customer-managed, at the widest privileges.
-fn visible<'a>(
-    tenants: &'a [Tenant],
-    house: House,
-    also: impl Fn(&Link) -> bool,
-) -> Option<(&'a Tenant, &'a Link)> {
+fn visible(tenants: &[Tenant], house: House, also: impl Fn(&Link) -> bool) -> Option<(&Tenant, &Link)> {
     tenants.iter().filter(|tenant| tenant.is_scanned()).find_map(|tenant| {
         let link = tenant.live_link(house)?;
         let shown = link.stage == Stage::Active && link.model != OperatingModel::CustomerManaged;

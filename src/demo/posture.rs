@@ -76,7 +76,7 @@ fn asset(domain: &str, tenant: u32, nth: u32) -> (AssetKind, String) {
         (_, 0) => (AssetKind::IpAddress, format!("2001:db8:{:x}::{round:x}", tenant + 1)),
         (_, 1) => (AssetKind::Subdomain, format!("{label}.{domain}")),
         (_, 2) => (AssetKind::WebApplication, format!("https://{label}.{domain}/")),
-        _ if round % 2 == 0 => (AssetKind::Api, format!("https://{label}.{domain}/v1")),
+        _ if round.is_multiple_of(2) => (AssetKind::Api, format!("https://{label}.{domain}/v1")),
         _ => (AssetKind::IpAddress, format!("203.0.113.{}", round + 1)),
     }
 }
