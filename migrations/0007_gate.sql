@@ -167,6 +167,18 @@ begin
 end
 $$;
 
+-- As whom the command line writes a customer's results: the scanner with this e-mail address or, without one, the first.
+-- It needs no viewer, for there is none yet, and tells nothing but an id.
+create function gate.scanner_for(customer uuid, address text) returns uuid
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (select u.id from public.scanner_customers s join public.users u on u.id = s.user_id
+            where s.customer_id = customer and u.disabled_at is null and (address is null or u.email = address)
+            order by u.created_at, u.id limit 1);
+end
+$$;
+
 -- ---------------------------------------------------------------- ownership
 
 grant create on schema gate to posture_policy, posture_rollup;
@@ -188,6 +200,7 @@ grant execute on function gate.viewer_id(), gate.instant(), gate.admin_partner()
     gate.partner_sees(text[], smallint), gate.posture_customers(), gate.activity_customers(), gate.security_customers(),
     gate.scanner_customers()
     to posture_gateway, posture_ingest, posture_policy;
+grant execute on function gate.scanner_for(uuid, text) to posture_gateway;
 
 -- What the deciding functions read. posture_policy can log in nowhere and sees nothing but these.
 grant select on partners, users, partner_users, customer_users, scanner_customers, customers, accesses, operator_assignments

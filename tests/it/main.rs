@@ -4,5 +4,6 @@
 
 mod gate;
 mod demo_world;
+mod ingest;
 mod private_postgres;
 mod support;
