@@ -1,5 +1,6 @@
 //! A small world with scanners, a gateway that takes their uploads, and documents to upload.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -153,7 +154,7 @@ impl Ingestion {
                 format!("select coalesce(string_agg(t::text, E'\\n' order by t::text), '') from {table} t");
             let rows: String =
                 sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(&mut self.root).await.unwrap();
-            dump.push_str(&format!("-- {table}\n{rows}\n"));
+            writeln!(dump, "-- {table}\n{rows}").unwrap();
         }
         dump
     }
