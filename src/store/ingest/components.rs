@@ -16,37 +16,46 @@ impl Upload<'_> {
         }
         let customer = self.registration.customer.0;
         let identities: Vec<_> = components.iter().map(|component| component.identity.as_slice()).collect();
+        let named = sqlx::query_scalar!(
+            "select c.id
+             from unnest($2::bytea[]) as r(identity)
+             cross join lateral (
+                 select c.id from components c where c.customer_id = $1 and c.identity = r.identity limit 1
+             ) c",
+            customer,
+            &identities as _,
+        )
+        .fetch_all(self.writer.connection()?)
+        .await?;
         sqlx::query!(
             "insert into component_sources (customer_id, component_id, tool, target)
-             select $1, c.id, $2, $3
-             from components c join unnest($4::bytea[]) as r(identity) on r.identity = c.identity
-             where c.customer_id = $1
+             select $1, unnest($4::uuid[]), $2, $3
              on conflict do nothing",
             customer,
             run.tool,
             run.target,
-            &identities as _,
+            &named,
         )
         .execute(self.writer.connection()?)
         .await?;
         // One statement, one snapshot: the sources that it deletes are still seen in it.
         sqlx::query!(
             "with gone as (
-                 delete from component_sources s
-                 where s.customer_id = $1 and s.tool = $2 and s.target = $3
-                   and not exists (select from components c join unnest($4::bytea[]) as r(identity) on r.identity = c.identity
-                                   where c.customer_id = s.customer_id and c.id = s.component_id)
-                 returning s.component_id
+                 delete from component_sources
+                 where customer_id = $1 and tool = $2 and target = $3 and component_id = any (array(
+                     select component_id from component_sources where customer_id = $1 and tool = $2 and target = $3
+                     except
+                     select unnest($4::uuid[])))
+                 returning component_id
              )
-             delete from components c using gone
-             where c.customer_id = $1 and c.id = gone.component_id
-               and not exists (select from component_sources s
-                               where s.customer_id = c.customer_id and s.component_id = c.id
-                                 and (s.tool, s.target) <> ($2, $3))",
+             delete from components c
+             where c.customer_id = $1 and c.id = any (array(select component_id from gone))
+               and (select count(*) from component_sources s
+                    where s.customer_id = $1 and s.component_id = c.id and (s.tool, s.target) <> ($2, $3)) = 0",
             customer,
             run.tool,
             run.target,
-            &identities as _,
+            &named,
         )
         .execute(self.writer.connection()?)
         .await?;

@@ -50,6 +50,9 @@ impl Upload<'_> {
     /// What people have decided stays: only an open or resolved finding takes the tool's word, also that its user accepts
     /// it. A resolved one that is back is due as a new one; with another severity it is due as if it had always had it,
     /// which is so many days before the due date of a new one as it was first seen before today.
+    ///
+    /// `lateral` with `limit`, since a table that has just grown looks almost empty to the planner, which would then compare
+    /// each reported row with all of it.
     async fn findings_batch(&mut self, run: &Run, batch: &[ReportedFinding]) -> Result<i64, StoreError> {
         let ids = column(batch, |_| self.new_id());
         let fingerprints = column(batch, |finding| finding.fingerprint.as_slice());
@@ -71,10 +74,14 @@ impl Upload<'_> {
                                $12::double precision[], $13::text[], $14::text[], $15::timestamptz[], $16::text[], $17::text[])
                         as r(id, fingerprint, rule_id, title, description, severity, cve,
                              cvss_score, location, status, due_at, asset_kind, asset_value)
-                   left join assets a
-                     on a.customer_id = $1 and a.kind = r.asset_kind and a.value = r.asset_value
-                   left join findings f
-                     on f.customer_id = $1 and f.tool = $2 and f.target = $3 and f.fingerprint = r.fingerprint
+                   left join lateral (
+                       select a.id from assets a
+                       where a.customer_id = $1 and a.kind = r.asset_kind and a.value = r.asset_value limit 1
+                   ) a on true
+                   left join lateral (
+                       select f.status from findings f
+                       where f.customer_id = $1 and f.tool = $2 and f.target = $3 and f.fingerprint = r.fingerprint limit 1
+                   ) f on true
                ), written as (
                    insert into findings as f (customer_id, tool, target, first_seen_at, last_seen_at,
                                               id, fingerprint, rule_id, title, description, severity, cve,
@@ -131,9 +138,12 @@ impl Upload<'_> {
     pub(super) async fn resolve(&mut self, run: &Run) -> Result<i64, StoreError> {
         let fingerprints = column(&run.findings, |finding| finding.fingerprint.as_slice());
         let resolved = sqlx::query!(
-            "update findings f set status = 'RESOLVED', resolved_at = $4
-             where f.customer_id = $1 and f.tool = $2 and f.target = $3 and f.status in ('OPEN', 'TRIAGED', 'IN_PROGRESS')
-               and not exists (select from unnest($5::bytea[]) as r(fingerprint) where r.fingerprint = f.fingerprint)",
+            "update findings set status = 'RESOLVED', resolved_at = $4
+             where customer_id = $1 and tool = $2 and target = $3 and fingerprint = any (array(
+                 select fingerprint from findings
+                 where customer_id = $1 and tool = $2 and target = $3 and status in ('OPEN', 'TRIAGED', 'IN_PROGRESS')
+                 except
+                 select unnest($5::bytea[])))",
             self.registration.customer.0,
             run.tool,
             run.target,
