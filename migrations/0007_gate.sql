@@ -142,6 +142,18 @@ begin
 end
 $$;
 
+-- As whom the command line writes a customer's results: the scanner with this e-mail address or, without one, the first.
+-- It needs no viewer, for there is none yet, and tells nothing but an id.
+create function gate.scanner_for(customer uuid, address text) returns uuid
+    language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (select u.id from public.scanner_customers s join public.users u on u.id = s.user_id
+            where s.customer_id = customer and u.disabled_at is null and (address is null or u.email = address)
+            order by u.created_at, u.id limit 1);
+end
+$$;
+
 -- ---------------------------------------------------------------- ownership
 
 grant create on schema gate to posture_policy, posture_rollup;
@@ -165,6 +177,7 @@ grant select on gate.partner_sees to posture_gateway;
 grant execute on function gate.scanner_customers() to posture_ingest;
 -- What the others ask in their owner's name.
 grant execute on function gate.viewer_id(), gate.own_accesses() to posture_policy;
+grant execute on function gate.scanner_for(uuid, text) to posture_gateway;
 
 -- What the deciding functions read. posture_policy can log in nowhere and sees nothing but these.
 grant select on partners, users, partner_users, customer_users, scanner_customers, customers, accesses

@@ -140,6 +140,9 @@ create policy reads on api_keys for select to posture_gateway using (
 
 -- ---------------------------------------------------------------- writing scan results
 
+-- The uploader alone: whether it is a scanner, and the name for the audit log.
+create policy scans on users for select to posture_ingest
+    using (id = (select gate.viewer_id()) and disabled_at is null);
 create policy scans on customers for select to posture_ingest
     using (customer_id = any ((select gate.scanner_customers())::uuid[]));
 create policy scans on assets to posture_ingest
@@ -171,6 +174,7 @@ grant select on partners, customers, users, partner_users, customer_users, acces
     to posture_gateway;
 
 grant select on customers, posture_rollups to posture_ingest;
+grant select (id, kind, name, disabled_at) on users to posture_ingest;
 grant select, insert on assets, scans, scan_reports to posture_ingest;
 grant select, insert, update on findings, latest_uploads to posture_ingest;
 grant select, insert, update, delete on components, component_sources to posture_ingest;

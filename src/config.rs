@@ -111,3 +111,24 @@ impl Default for HttpLimits {
         }
     }
 }
+
+/// What an upload of scan results may cost before it is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct IngestLimits {
+    /// Bytes as they are sent. Default 64 MiB.
+    pub compressed_bytes: u64,
+    /// Bytes once they are decompressed. Default 512 MiB.
+    pub decoded_bytes: u64,
+    /// How long a client may take to send them all. Default 5 minutes.
+    pub body_timeout: Duration,
+}
+
+impl Default for IngestLimits {
+    fn default() -> Self {
+        Self {
+            compressed_bytes: 64 * 1024 * 1024,
+            decoded_bytes: 512 * 1024 * 1024,
+            body_timeout: Duration::from_mins(5),
+        }
+    }
+}

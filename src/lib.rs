@@ -1,12 +1,12 @@
 //! A GraphQL gateway in front of `PostgreSQL` for security products sold through partners.
 //!
-//! The modules in reading order. `main -> cli -> http -> graphql -> policy -> domain`, and `graphql -> store -> policy`:
+//! The modules in reading order. `main -> cli -> http -> graphql -> policy -> domain`, and `graphql -> store -> policy, ingest`:
 //! an arrow means "may import", none runs back.
 
 pub mod domain;
+pub mod ingest;
 pub mod policy;
 pub mod store;
-pub mod ingest;
 pub mod graphql;
 pub mod http;
 pub mod demo;

@@ -41,7 +41,8 @@ async fn answer(
     body: String,
 ) -> Response {
     let now = Clock::System.now();
-    let claims = bearer(&headers).and_then(|token| token.map(|token| floor.verifier.verify(token, now)).transpose());
+    let claims =
+        bearer(&headers).and_then(|token| token.map(|token| floor.verifier.verify(token, now)).transpose());
     let Ok(Some(claims)) = claims else { return StatusCode::UNAUTHORIZED.into_response() };
     let sql = match operation.as_str() {
         "partner-home" => include_str!("partner-home.sql"),

@@ -88,6 +88,7 @@ async fn server(arguments: &[String]) -> anyhow::Result<()> {
             verifier,
             limits,
             graphiql: false,
+            ingest_limits: posture_gateway::http::ingest::IngestLimits::default(),
             metrics: true,
             personas: None,
         })
@@ -152,12 +153,16 @@ async fn measure(rounds: usize, time: Duration, connections: usize) -> anyhow::R
     // The first of a kind is the one who sees most.
     let token = |kind: ViewerKind| {
         let persona = personas.iter().find(|p| p.kind == kind).context("no such persona")?;
-        let token = key.mint(persona.user, DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, now, TimeDelta::hours(6));
+        let token =
+            key.mint(persona.user, DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, now, TimeDelta::hours(6));
         anyhow::Ok((token, persona.customer))
     };
     let operations = operations(&token)?;
 
-    println!("{rounds} interleaved rounds of {} s, {connections} connections; gateway / floor, medians", time.as_secs());
+    println!(
+        "{rounds} interleaved rounds of {} s, {connections} connections; gateway / floor, medians",
+        time.as_secs()
+    );
     println!("operation          throughput      p50      p99      CPU   (server  PostgreSQL)   statements");
     let postmaster: u32 = std::fs::read_to_string(folder.join("postgres/data/postmaster.pid"))?
         .lines()
@@ -192,12 +197,24 @@ async fn measure(rounds: usize, time: Duration, connections: usize) -> anyhow::R
         let m = |nth: usize| median(ratios.iter().map(|ratio| ratio[nth]).collect());
         println!(
             "{:18} {:10.2} {:8.2} {:8.2} {:8.2}   ({:6.2}  {:10.2})   {:.1} / {:.1}",
-            operation.name, m(0), m(1), m(2), m(3), m(4), m(5), m(6), floor::STATEMENTS
+            operation.name,
+            m(0),
+            m(1),
+            m(2),
+            m(3),
+            m(4),
+            m(5),
+            m(6),
+            floor::STATEMENTS
         );
     }
     let busiest = &operations[0];
     load(&calls(busiest, gateway.address, floor.address)[0], 64, time).await?;
-    println!("resident memory of the gateway after {} with 64 connections: {:.0} MB", busiest.name, processes::cost(gateway.child.id()).1);
+    println!(
+        "resident memory of the gateway after {} with 64 connections: {:.0} MB",
+        busiest.name,
+        processes::cost(gateway.child.id()).1
+    );
     drop((gateway, floor));
     postgres.stop();
     std::fs::remove_dir_all(&folder)?;
@@ -284,9 +301,13 @@ fn difference(ours: &serde_json::Value, theirs: &serde_json::Value, at: &str) ->
 fn numbers_as_floats(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
-        Value::Number(number) => number.as_f64().map_or(Value::Null, |n| Value::from((n * 1e9).round() / 1e9)),
+        Value::Number(number) => {
+            number.as_f64().map_or(Value::Null, |n| Value::from((n * 1e9).round() / 1e9))
+        }
         Value::Array(list) => list.into_iter().map(numbers_as_floats).collect(),
-        Value::Object(object) => object.into_iter().map(|(key, value)| (key, numbers_as_floats(value))).collect(),
+        Value::Object(object) => {
+            object.into_iter().map(|(key, value)| (key, numbers_as_floats(value))).collect()
+        }
         other => other,
     }
 }
@@ -299,7 +320,8 @@ struct Sample {
 
 async fn sample(process: &Process, postmaster: u32, gateway: SocketAddr) -> anyhow::Result<Sample> {
     let metrics = Call::get(gateway, "/metrics").once().await?;
-    let statements = metrics.lines().find(|line| !line.starts_with('#')).and_then(|line| line.split(' ').nth(1));
+    let statements =
+        metrics.lines().find(|line| !line.starts_with('#')).and_then(|line| line.split(' ').nth(1));
     Ok(Sample {
         server: processes::cost(process.child.id()).0,
         postgres: processes::postgres_cpu(postmaster),

@@ -14,14 +14,16 @@ use nix::unistd::Uid;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
+use super::ingest::write;
 use super::{migrate, stopped};
-use crate::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, HttpLimits};
+use crate::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, HttpLimits, IngestLimits};
 use crate::demo::{self, Persona};
 use crate::domain::clock::Clock;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
 use crate::http::auth::{DevelopmentKey, Verifier};
 use crate::http::{App, router, serve};
+use crate::ingest::{Encoding, Packed};
 use crate::private_postgres::{Options, PrivatePostgres, SUPERUSER};
 use crate::store::scope::PoolSettings;
 use crate::store::{Database, provision};
@@ -96,6 +98,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
             leeway: TimeDelta::seconds(5),
         }),
         limits: HttpLimits::default(),
+        ingest_limits: IngestLimits::default(),
         graphiql: true,
         metrics: true,
         personas: Some(Arc::new(personas.json(Persona::to_json_with_variables))),
@@ -172,18 +175,13 @@ async fn prepare(
 
 /// Uploads what real scanners wrote, two files each for two customers. The same bytes again change nothing, so every
 /// run does, in case an earlier one did not come to it.
-///
-/// SEAM: the database half of ingestion applies each report here.
-#[expect(clippy::unused_async, reason = "the seam will wait for the database")]
-async fn ingest_samples(_database: &Database, _now: DateTime<Utc>) -> anyhow::Result<()> {
-    for ((_customer, _scanner), files) in demo::samples().into_iter().zip(SAMPLES.chunks(2)) {
+async fn ingest_samples(database: &Database, now: DateTime<Utc>) -> anyhow::Result<()> {
+    for ((customer, scanner), files) in demo::samples().into_iter().zip(SAMPLES.chunks(2)) {
         for (name, bytes) in files {
-            let _report = if name.ends_with(".sarif") {
-                crate::ingest::sarif::read(*bytes)
-            } else {
-                crate::ingest::cyclonedx::read(*bytes)
-            }
-            .with_context(|| format!("{name} cannot be read"))?;
+            let packed = Packed { encoding: Encoding::Plain, limit: bytes.len() as u64, format: None };
+            let document =
+                crate::ingest::read(*bytes, packed).with_context(|| format!("{name} cannot be read"))?;
+            write(database, scanner, customer, document, now).await?;
         }
     }
     Ok(())

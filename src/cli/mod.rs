@@ -2,6 +2,7 @@
 
 pub mod gate;
 mod demo;
+mod ingest;
 mod migrate;
 mod schema;
 mod serve;
@@ -30,6 +31,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Print the GraphQL schema (SDL)
     Schema,
+    /// Write the results of a scanner: a SARIF or CycloneDX file
+    Ingest(ingest::IngestArgs),
     /// Mint a bearer token for a user, with a development key only
     Token(token::TokenArgs),
     /// Print the gate's tables from the code, or one decision with its reasons
@@ -47,6 +50,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Schema => schema::run(),
         Command::Serve(args) => runtime()?.block_on(serve::run(*args)),
         Command::Migrate(args) => runtime()?.block_on(migrate::run(args)),
+        Command::Ingest(args) => runtime()?.block_on(ingest::run(args)),
         Command::Token(args) => runtime()?.block_on(token::run(args)),
         Command::Gate(args) => runtime()?.block_on(gate::run(args)),
     }

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 
 use super::stopped;
-use crate::config::{DatabaseArgs, HttpArgs, HttpLimits, PoolArgs, TokenArgs};
+use crate::config::{DatabaseArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs};
 use crate::domain::clock::Clock;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
@@ -40,6 +40,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         executor: Executor::new(schema(), database, Clock::System, Limits::default()),
         verifier: Arc::new(verifier),
         limits: HttpLimits::default(),
+        ingest_limits: IngestLimits::default(),
         graphiql: args.http.graphiql,
         metrics: args.http.metrics,
         personas: None,

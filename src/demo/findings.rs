@@ -1,7 +1,7 @@
 //! The demo's 50,000 findings, and the reports that count them: each is first seen by one scan and, when it is fixed,
 //! gone from a later one, so that reports, findings and rollups tell one story.
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::FINDINGS;
@@ -78,7 +78,7 @@ fn finding(customer: &Scanned<'_>, nth: u32) -> Option<seed::Finding> {
         first_seen_at,
         last_seen_at: at(gone_from.map_or(last, |scan| scan - 1))?,
         resolved_at: gone_from.and_then(at),
-        sla_due_at: sla_due_at(template.severity, first_seen_at),
+        sla_due_at: template.severity.due_at(first_seen_at),
     })
 }
 
@@ -119,19 +119,6 @@ fn cvss(severity: Severity, dice: &mut Dice) -> Option<f64> {
         Severity::Info => return None,
     };
     Some(f64::from(lowest + dice.below(count)) / 10.0)
-}
-
-/// The end of the day, in UTC, so many days after it was first seen.
-fn sla_due_at(severity: Severity, first_seen_at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let days = match severity {
-        Severity::Critical => 7,
-        Severity::High => 30,
-        Severity::Medium => 90,
-        Severity::Low => 180,
-        Severity::Info => return None,
-    };
-    let day = first_seen_at.date_naive().checked_add_days(Days::new(days + 1))?;
-    Some(day.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// What each scan found new, found gone and left open. What was accepted or was no finding is never open in them.

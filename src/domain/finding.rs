@@ -1,5 +1,7 @@
 //! Findings and what is counted of them.
 
+use chrono::{DateTime, Days, NaiveTime, Utc};
+
 use super::text_enum::text_enum;
 
 text_enum! {
@@ -41,6 +43,21 @@ impl Severity {
             3 => Self::High,
             4.. => Self::Critical,
         }
+    }
+
+    /// When a finding of this severity, open since an instant, is to be fixed: at the end of a day in UTC (7, 30, 90 and
+    /// 180 days later), that is at midnight. What is informational is never due.
+    #[must_use]
+    pub fn due_at(self, since: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let days = match self {
+            Self::Critical => 7,
+            Self::High => 30,
+            Self::Medium => 90,
+            Self::Low => 180,
+            Self::Info => return None,
+        };
+        let day = since.date_naive().checked_add_days(Days::new(days + 1))?;
+        Some(day.and_time(NaiveTime::MIN).and_utc())
     }
 }
 
@@ -137,6 +154,21 @@ impl SeverityCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn findings_are_due_at_the_end_of_a_day() {
+        let due = |severity: Severity, since: &str| {
+            severity.due_at(since.parse().unwrap()).map(|due| due.to_rfc3339())
+        };
+        let early = "2026-01-31T00:00:00Z";
+        assert_eq!(due(Severity::Critical, early).as_deref(), Some("2026-02-08T00:00:00+00:00"));
+        assert_eq!(due(Severity::Critical, "2026-01-31T23:59:59.9Z"), due(Severity::Critical, early));
+        assert_eq!(due(Severity::High, early).as_deref(), Some("2026-03-03T00:00:00+00:00"));
+        assert_eq!(due(Severity::Medium, early).as_deref(), Some("2026-05-02T00:00:00+00:00"));
+        assert_eq!(due(Severity::Low, early).as_deref(), Some("2026-07-31T00:00:00+00:00"));
+        assert_eq!(due(Severity::Info, early), None);
+        assert_eq!(Severity::Low.due_at(DateTime::<Utc>::MAX_UTC), None);
+    }
 
     #[test]
     fn the_risk_score_rises_with_every_finding_and_stays_below_100() {

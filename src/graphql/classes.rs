@@ -11,16 +11,33 @@ const GATED: &[(DataClass, &[&str])] = &[
     (
         DataClass::Posture,
         &[
-            "Finding", "FindingConnection", "FindingEdge", "PostureSummary", "SeverityCounts", "Asset", "AssetConnection",
-            "AssetEdge", "Component", "ComponentConnection", "ComponentEdge", "Scan", "ScanConnection", "ScanEdge",
-            "ScanReport", "ScanSchedule", "ScanScheduleConnection", "ScanScheduleEdge", "Evidence", "EvidenceConnection",
-            "EvidenceEdge", "PostureShare", "PostureShareConnection", "PostureShareEdge",
+            "Finding",
+            "FindingConnection",
+            "FindingEdge",
+            "PostureSummary",
+            "SeverityCounts",
+            "Asset",
+            "AssetConnection",
+            "AssetEdge",
+            "Component",
+            "ComponentConnection",
+            "ComponentEdge",
+            "Scan",
+            "ScanConnection",
+            "ScanEdge",
+            "ScanReport",
+            "ScanSchedule",
+            "ScanScheduleConnection",
+            "ScanScheduleEdge",
+            "Evidence",
+            "EvidenceConnection",
+            "EvidenceEdge",
+            "PostureShare",
+            "PostureShareConnection",
+            "PostureShareEdge",
         ],
     ),
-    (
-        DataClass::Activity,
-        &["CustomerAuditEvent", "CustomerAuditEventConnection", "CustomerAuditEventEdge"],
-    ),
+    (DataClass::Activity, &["CustomerAuditEvent", "CustomerAuditEventConnection", "CustomerAuditEventEdge"]),
     (DataClass::SecurityConfig, &["SecurityConfiguration", "RoleBinding", "ApiKey"]),
     (DataClass::Pricing, &["BillingStatement", "BillingLine"]),
     (DataClass::Commercial, &["Subscription", "Usage", "AddOn"]),
@@ -30,10 +47,29 @@ const GATED: &[(DataClass, &[&str])] = &[
 /// gated field by field, the partner's own log (its resolver asks for an ADMIN), and what carries no data of its own.
 #[cfg_attr(not(test), expect(dead_code, reason = "the table that the tests hold the schema against"))]
 const OPEN: &[&str] = &[
-    "Query", "Viewer", "Partner", "PartnerConnection", "PartnerEdge", "Customer", "Access", "AccessConnection",
-    "AccessEdge", "Trial", "ClassVisibility", "OperatingModelPreview", "PartnerDashboard", "CommercialTotals",
-    "OperatingModelCount", "AccessStatusCount", "PostureTotals", "PartnerAuditEvent", "PartnerAuditEventConnection",
-    "PartnerAuditEventEdge", "Money", "PageInfo", "Node",
+    "Query",
+    "Viewer",
+    "Partner",
+    "PartnerConnection",
+    "PartnerEdge",
+    "Customer",
+    "Access",
+    "AccessConnection",
+    "AccessEdge",
+    "Trial",
+    "ClassVisibility",
+    "OperatingModelPreview",
+    "PartnerDashboard",
+    "CommercialTotals",
+    "OperatingModelCount",
+    "AccessStatusCount",
+    "PostureTotals",
+    "PartnerAuditEvent",
+    "PartnerAuditEventConnection",
+    "PartnerAuditEventEdge",
+    "Money",
+    "PageInfo",
+    "Node",
 ];
 
 #[cfg(test)]
@@ -59,8 +95,15 @@ mod tests {
             }
             _ => None,
         };
-        let fields = |fields: Vec<async_graphql::Positioned<FieldDefinition>>| fields.into_iter().map(|f| f.node).collect();
-        document.definitions.into_iter().filter_map(definition).map(|(name, all)| (name, fields(all))).collect()
+        let fields = |fields: Vec<async_graphql::Positioned<FieldDefinition>>| {
+            fields.into_iter().map(|f| f.node).collect()
+        };
+        document
+            .definitions
+            .into_iter()
+            .filter_map(definition)
+            .map(|(name, all)| (name, fields(all)))
+            .collect()
     }
 
     fn named(ty: &Type) -> &str {
@@ -82,7 +125,8 @@ mod tests {
     #[test]
     fn every_type_has_its_place_in_the_table_and_nothing_else_does() {
         let found: BTreeSet<String> = types().into_keys().collect();
-        let known: Vec<&str> = GATED.iter().flat_map(|(_, types)| types.iter()).chain(OPEN).copied().collect();
+        let known: Vec<&str> =
+            GATED.iter().flat_map(|(_, types)| types.iter()).chain(OPEN).copied().collect();
         let listed: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
         assert_eq!(listed.len(), known.len(), "a type stands in the table twice");
         assert_eq!(found, listed);
@@ -94,7 +138,10 @@ mod tests {
         for (parent, fields) in types() {
             for field in fields {
                 let (name, gate) = (format!("{parent}.{}", field.name.node), declared(&field, "gate"));
-                assert!(gate.is_none() || field.ty.node.nullable, "{name} is gated, so it has to be nullable");
+                assert!(
+                    gate.is_none() || field.ty.node.nullable,
+                    "{name} is gated, so it has to be nullable"
+                );
                 gates += usize::from(gate.is_some());
                 let Some(class) = class_of(named(&field.ty.node)) else { continue };
                 let is_within = class_of(&parent) == Some(class);

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod graphiql;
 mod graphql;
 mod health;
+pub mod ingest;
 mod server;
 
 use std::sync::Arc;
@@ -21,7 +22,8 @@ use tower_http::timeout::TimeoutLayer;
 pub use server::serve;
 
 use self::auth::Verifier;
-use crate::config::HttpLimits;
+use self::ingest::IngestState;
+use crate::config::{HttpLimits, IngestLimits};
 use crate::graphql::Executor;
 
 /// What the doors share.
@@ -33,6 +35,8 @@ pub struct App {
     pub verifier: Arc<Verifier>,
     /// What a request may cost.
     pub limits: HttpLimits,
+    /// What an upload may cost.
+    pub ingest_limits: IngestLimits,
     /// Whether `GraphiQL` is served at `/`.
     pub graphiql: bool,
     /// Whether counters are served at `/metrics`.
@@ -48,6 +52,13 @@ pub fn router(app: App) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready));
+    let ingestion = IngestState {
+        database: app.executor.database().clone(),
+        verifier: Arc::clone(&app.verifier),
+        clock: app.executor.clock().clone(),
+        limits: app.ingest_limits,
+    };
+    router = router.merge(ingest::router(ingestion));
     if app.metrics {
         router = router.route("/metrics", get(health::metrics));
     }

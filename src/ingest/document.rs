@@ -83,9 +83,10 @@ fn explained(error: serde_json::Error, format: Format, place: &str) -> IngestErr
     }
 }
 
-fn unreadable(error: io::Error) -> IngestError {
-    if let Some(TooLarge { limit }) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
-        return IngestError::TooLarge { limit: *limit };
+/// Why the bytes could not be had.
+pub(super) fn unreadable(error: io::Error) -> IngestError {
+    if let Some(&TooLarge { limit, measured }) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        return IngestError::TooLarge { limit, measured };
     }
     if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<BadGzip>) {
         return IngestError::MalformedGzip { source: error };

@@ -21,6 +21,24 @@ impl fmt::Display for Format {
     }
 }
 
+/// Which bytes a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// Those that arrive, compressed or not.
+    Sent,
+    /// Those that come out of the decompression.
+    Decoded,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sent => "as it was sent",
+            Self::Decoded => "when decoded",
+        })
+    }
+}
+
 /// Why a document is refused. Nothing of it is kept.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
@@ -60,11 +78,13 @@ pub enum IngestError {
         /// What to send instead.
         advice: &'static str,
     },
-    /// More bytes, once decoded, than the limit.
-    #[error("the document is larger than {limit} bytes when decoded; split it, for instance by target")]
+    /// More bytes than the limit.
+    #[error("the document is larger than {limit} bytes {measured}; split it, for instance by target")]
     TooLarge {
         /// The limit in bytes.
         limit: u64,
+        /// Which bytes were counted.
+        measured: Measured,
     },
     /// The end came in the middle.
     #[error("the document ends in the middle, at line {line}, column {column}; send it again, whole")]
@@ -110,6 +130,22 @@ impl IngestError {
             Self::Truncated { .. } | Self::TruncatedGzip => "TRUNCATED",
             Self::Invalid { .. } => "INVALID",
             Self::Unreadable { .. } => "UNREADABLE",
+        }
+    }
+    /// Where in the document, as far as it is known: a path such as `runs[0].results[17].message`, or line and column.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Invalid { place, .. } => Some(place.clone()),
+            Self::MalformedJson { line, column, .. } | Self::Truncated { line, column } => {
+                Some(format!("line {line}, column {column}"))
+            }
+            Self::MalformedGzip { .. }
+            | Self::WrongFormat { .. }
+            | Self::WrongVersion { .. }
+            | Self::TooLarge { .. }
+            | Self::TruncatedGzip
+            | Self::Unreadable { .. } => None,
         }
     }
 }

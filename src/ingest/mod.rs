@@ -6,11 +6,13 @@
 pub mod cyclonedx;
 mod document;
 mod error;
+mod intake;
 pub mod sarif;
 mod upload;
 
-pub use error::{Format, IngestError};
-pub use upload::{DigestReader, Encoding, decoded};
+pub use error::{Format, IngestError, Measured};
+pub use intake::{Document, Packed, read};
+pub use upload::{DigestReader, Encoding, decoded, limited};
 
 use sha2::{Digest as _, Sha256};
 

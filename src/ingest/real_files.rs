@@ -6,10 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 
-const BANDIT: &[u8] = include_bytes!("../../tests/data/bandit.sarif");
-const SEMGREP: &[u8] = include_bytes!("../../tests/data/semgrep.sarif");
-const NPM: &[u8] = include_bytes!("../../tests/data/npm.cdx.json");
-const CYCLONEDX_PY: &[u8] = include_bytes!("../../tests/data/cyclonedx-py.cdx.json");
+pub(super) const BANDIT: &[u8] = include_bytes!("../../tests/data/bandit.sarif");
+pub(super) const SEMGREP: &[u8] = include_bytes!("../../tests/data/semgrep.sarif");
+pub(super) const NPM: &[u8] = include_bytes!("../../tests/data/npm.cdx.json");
+pub(super) const CYCLONEDX_PY: &[u8] = include_bytes!("../../tests/data/cyclonedx-py.cdx.json");
 
 type Reading = (&'static [u8], fn(&[u8]) -> Result<Report, IngestError>);
 const FILES: [Reading; 4] = [

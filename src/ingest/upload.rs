@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
+use super::error::Measured;
+
 /// How the bytes are packed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encoding {
@@ -23,14 +25,20 @@ pub fn decoded<'a>(reader: impl Read + 'a, encoding: Encoding, limit: u64) -> im
         Encoding::Plain => Box::new(reader),
         Encoding::Gzip => Box::new(Gunzip(MultiGzDecoder::new(reader))),
     };
-    Limited { source, limit, left: limit }
+    Limited { source, limit, left: limit, measured: Measured::Decoded }
 }
 
-/// Marks an I/O error: more decoded bytes than allowed.
+/// The bytes as they were sent, at most `limit` of them; one more is an error that the readers report as `TOO_LARGE`.
+pub fn limited(reader: impl Read, limit: u64) -> impl Read {
+    Limited { source: reader, limit, left: limit, measured: Measured::Sent }
+}
+
+/// Marks an I/O error: more bytes than allowed.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("more than {limit} bytes when decoded")]
+#[error("more than {limit} bytes {measured}")]
 pub(super) struct TooLarge {
     pub(super) limit: u64,
+    pub(super) measured: Measured,
 }
 
 /// Marks an I/O error: the packed bytes make no sense.
@@ -53,6 +61,7 @@ struct Limited<R> {
     source: R,
     limit: u64,
     left: u64,
+    measured: Measured,
 }
 
 impl<R: Read> Read for Limited<R> {
@@ -63,7 +72,7 @@ impl<R: Read> Read for Limited<R> {
         let read = self.source.read(buffer.get_mut(..length).unwrap_or_default())?;
         match self.left.checked_sub(read as u64) {
             Some(left) => self.left = left,
-            None => return Err(io::Error::other(TooLarge { limit: self.limit })),
+            None => return Err(io::Error::other(TooLarge { limit: self.limit, measured: self.measured })),
         }
         Ok(read)
     }

@@ -10,6 +10,7 @@ pub mod dashboard;
 pub mod evidence;
 pub mod explain;
 pub mod finding;
+pub mod ingest;
 pub mod list;
 pub mod partner;
 pub mod posture;

@@ -132,7 +132,11 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin_ingest(&self, scanner: UserId, now: DateTime<Utc>) -> Result<Writer, StoreError> {
-        let opening = format!("begin; set local role posture_ingest; {}", context(Some(scanner), now));
+        // Plans are made for the arrays at hand: one for any array takes them for small.
+        let opening = format!(
+            "begin; set local role posture_ingest; set local plan_cache_mode = force_custom_plan; {}",
+            context(Some(scanner), now)
+        );
         Ok(Writer { open: Some(self.open(&opening).await?) })
     }
 

@@ -14,6 +14,7 @@ mod gate;
 mod hidden;
 mod hidden_in_totals;
 mod lookup;
+mod ingest;
 mod private_postgres;
 mod sign_in;
 mod support;

@@ -65,6 +65,7 @@ impl App {
             }),
             limits,
             graphiql: false,
+            ingest_limits: http::ingest::IngestLimits::default(),
             metrics: false,
             personas: None,
         });

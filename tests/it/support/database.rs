@@ -44,6 +44,11 @@ impl TestDatabase {
     pub(crate) fn as_role(&self, role: &str) -> PgConnectOptions {
         self.server.options(role, &self.name)
     }
+
+    /// The same as a URL, for a process of its own.
+    pub(crate) fn url(&self, role: &str) -> String {
+        self.server.url(role, &self.name)
+    }
 }
 
 /// The server of this process. A static is never dropped: the server ends because its watchdog sees the process end.

@@ -4,3 +4,4 @@ pub(crate) mod app;
 pub(crate) mod cast;
 pub(crate) mod database;
 pub(crate) mod world;
+pub(crate) mod uploads;

@@ -1,0 +1,259 @@
+//! What an upload writes (DESIGN.md 8): all or nothing, in the transaction of a scanner, and nothing the second time.
+//!
+//! Statements are set-based, so that their number follows the number of runs and not of results.
+
+mod components;
+mod findings;
+
+use chrono::{DateTime, Utc};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use super::{Reader, StoreError, Writer};
+use crate::domain::ids::{CustomerId, ScanId, UserId};
+use crate::domain::scan::{ScanStatus, ScanTrigger};
+use crate::domain::user::ViewerKind;
+use crate::ingest::{Document, Format, Run};
+
+/// How many rows one statement writes at most.
+const BATCH: usize = 2_000;
+
+/// Proof that the transaction's scanner is registered for a customer. Made by [`standing`] alone.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    customer: CustomerId,
+    scanner: String,
+}
+
+/// What the transaction's viewer may do to a customer.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// An enabled scanner of this customer.
+    Registered(Registration),
+    /// An enabled scanner, but not of this customer, or there is no such customer: to a scanner that is the same.
+    NotRegistered,
+    /// An enabled user who is no scanner.
+    NotAScanner,
+    /// Nobody: unknown or disabled.
+    Nobody,
+}
+
+/// What the transaction's viewer may do to the customer, as the database sees it now.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn standing(writer: &mut Writer, customer: CustomerId) -> Result<Standing, StoreError> {
+    let row = sqlx::query!(
+        r#"select u.kind, u.name, exists (select from customers c where c.customer_id = $1) as "registered!"
+           from users u where u.id = gate.viewer_id() and u.disabled_at is null"#,
+        customer.0
+    )
+    .fetch_optional(writer.connection()?)
+    .await?;
+    let Some(row) = row else { return Ok(Standing::Nobody) };
+    Ok(match (row.kind.parse()?, row.registered) {
+        (ViewerKind::Scanner, true) => Standing::Registered(Registration { customer, scanner: row.name }),
+        (ViewerKind::Scanner, false) => Standing::NotRegistered,
+        (ViewerKind::PartnerUser | ViewerKind::CustomerUser | ViewerKind::PlatformAdmin, _) => {
+            Standing::NotAScanner
+        }
+    })
+}
+
+/// As whom the command line writes: the enabled scanner with this e-mail address or, without one, the first that is
+/// registered for the customer. It needs no viewer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn scanner_for(
+    reader: &mut Reader,
+    customer: CustomerId,
+    email: Option<&str>,
+) -> Result<Option<UserId>, StoreError> {
+    let id = sqlx::query_scalar!("select gate.scanner_for($1, $2)", customer.0, email)
+        .fetch_one(reader.connection()?)
+        .await?;
+    Ok(id.map(UserId))
+}
+
+/// What became of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedRun {
+    /// The tool's name.
+    pub tool: String,
+    /// What was looked at.
+    pub target: String,
+    /// The scan that stands for it; where nothing changed, the one of the upload before.
+    pub scan: ScanId,
+    /// Whether anything was written: not where the same document was the last about this target.
+    pub changed: bool,
+    /// Findings that are new, or back.
+    pub new: i64,
+    /// Findings that are gone.
+    pub fixed: i64,
+    /// Findings that the run reports.
+    pub findings: usize,
+    /// Components that the run names.
+    pub components: usize,
+}
+
+/// Writes what a document reports about a customer. Nothing of it stays unless the writer is committed.
+///
+/// # Errors
+/// When the database does not answer, or no longer takes the scanner's writing.
+pub async fn apply(
+    writer: &mut Writer,
+    registration: &Registration,
+    document: Document,
+    now: DateTime<Utc>,
+) -> Result<Vec<AppliedRun>, StoreError> {
+    // One upload a customer at a time: the next one sees what this one wrote.
+    sqlx::query!(
+        "select pg_advisory_xact_lock(hashtextextended('ingest ' || $1::uuid::text, 0))",
+        registration.customer.0
+    )
+    .execute(writer.connection()?)
+    .await?;
+    let mut upload = Upload { writer, registration, digest: document.digest, format: document.format, now };
+    let mut applied = Vec::new();
+    for run in document.report.by_target().runs {
+        applied.push(upload.apply(&run).await?);
+    }
+    Ok(applied)
+}
+
+/// An upload while it is written.
+struct Upload<'a> {
+    writer: &'a mut Writer,
+    registration: &'a Registration,
+    digest: [u8; 32],
+    format: Format,
+    now: DateTime<Utc>,
+}
+
+impl Upload<'_> {
+    async fn apply(&mut self, run: &Run) -> Result<AppliedRun, StoreError> {
+        if let Some(before) = self.unchanged(run).await? {
+            return Ok(before);
+        }
+        let scan = ScanId(self.new_id());
+        self.scan(scan).await?;
+        self.assets(run).await?;
+        let new = self.findings(run).await?;
+        let fixed = if run.full { self.resolve(run).await? } else { 0 };
+        if let Some(components) = &run.components {
+            self.components(run, components).await?;
+        }
+        let applied = AppliedRun {
+            tool: run.tool.clone(),
+            target: run.target.clone(),
+            scan,
+            changed: true,
+            new,
+            fixed,
+            findings: run.findings.len(),
+            components: run.components.as_ref().map_or(0, Vec::len),
+        };
+        self.record(run, &applied).await?;
+        Ok(applied)
+    }
+
+    /// What was answered before, where this very document is the last about the run's target.
+    async fn unchanged(&mut self, run: &Run) -> Result<Option<AppliedRun>, StoreError> {
+        let row = sqlx::query!(
+            "select u.scan_id, r.new_findings, r.fixed_findings
+             from latest_uploads u
+             join scan_reports r on r.customer_id = u.customer_id and r.scan_id = u.scan_id
+             where u.customer_id = $1 and u.tool = $2 and u.target = $3 and u.digest = $4",
+            self.registration.customer.0,
+            run.tool,
+            run.target,
+            self.digest.as_slice(),
+        )
+        .fetch_optional(self.writer.connection()?)
+        .await?;
+        Ok(row.map(|row| AppliedRun {
+            tool: run.tool.clone(),
+            target: run.target.clone(),
+            scan: ScanId(row.scan_id),
+            changed: false,
+            new: row.new_findings.into(),
+            fixed: row.fixed_findings.into(),
+            findings: run.findings.len(),
+            components: run.components.as_ref().map_or(0, Vec::len),
+        }))
+    }
+
+    async fn scan(&mut self, scan: ScanId) -> Result<(), StoreError> {
+        let profile = match self.format {
+            Format::Sarif => "sarif",
+            Format::CycloneDx => "cyclonedx",
+        };
+        sqlx::query!(
+            "insert into scans (customer_id, id, profile, trigger, status, requested_at, started_at, finished_at)
+             values ($1, $2, $3, $4, $5, $6, $6, $6)",
+            self.registration.customer.0,
+            scan.0,
+            profile,
+            ScanTrigger::Api.as_str(),
+            ScanStatus::Succeeded.as_str(),
+            self.now,
+        )
+        .execute(self.writer.connection()?)
+        .await?;
+        Ok(())
+    }
+
+    /// The report, with the counts as this scan leaves them, the mark of the latest upload, and the audit event.
+    async fn record(&mut self, run: &Run, applied: &AppliedRun) -> Result<(), StoreError> {
+        let customer = self.registration.customer.0;
+        sqlx::query!(
+            "insert into scan_reports (customer_id, scan_id, tool_name, new_findings, fixed_findings,
+                                       open_critical, open_high, open_medium, open_low, open_info)
+             select customer_id, $2, $3, $4::bigint, $5::bigint, open_critical, open_high, open_medium, open_low, open_info
+             from posture_rollups where customer_id = $1",
+            customer,
+            applied.scan.0,
+            run.tool,
+            applied.new,
+            applied.fixed,
+        )
+        .execute(self.writer.connection()?)
+        .await?;
+        sqlx::query!(
+            "insert into latest_uploads (customer_id, tool, target, digest, scan_id) values ($1, $2, $3, $4, $5)
+             on conflict (customer_id, tool, target) do update set digest = excluded.digest, scan_id = excluded.scan_id",
+            customer,
+            run.tool,
+            run.target,
+            self.digest.as_slice(),
+            applied.scan.0,
+        )
+        .execute(self.writer.connection()?)
+        .await?;
+        let mut summary = format!(
+            "{}: {} findings, {} new, {} fixed",
+            run.tool, applied.findings, applied.new, applied.fixed
+        );
+        if run.components.is_some() {
+            summary = format!("{summary}, {} components", applied.components);
+        }
+        sqlx::query!(
+            "insert into customer_audit_events (customer_id, id, at, actor, action, new_value)
+             values ($1, $2, $3, $4, 'scan.results_ingested', $5)",
+            customer,
+            self.new_id(),
+            self.now,
+            self.registration.scanner,
+            summary,
+        )
+        .execute(self.writer.connection()?)
+        .await?;
+        Ok(())
+    }
+
+    /// An id in the order of time, so that rows written together lie together.
+    fn new_id(&self) -> Uuid {
+        let seconds = u64::try_from(self.now.timestamp()).unwrap_or_default();
+        Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, self.now.timestamp_subsec_nanos()))
+    }
+}
