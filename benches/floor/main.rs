@@ -88,7 +88,7 @@ async fn server(arguments: &[String]) -> anyhow::Result<()> {
             verifier,
             limits,
             graphiql: false,
-            ingest_limits: posture_gateway::http::ingest::IngestLimits::default(),
+            ingest_limits: posture_gateway::config::IngestLimits::default(),
             metrics: true,
             personas: None,
         })

@@ -65,7 +65,7 @@ impl App {
             }),
             limits,
             graphiql: false,
-            ingest_limits: http::ingest::IngestLimits::default(),
+            ingest_limits: posture_gateway::config::IngestLimits::default(),
             metrics: false,
             personas: None,
         });
