@@ -142,7 +142,7 @@ create policy reads on api_keys for select to posture_gateway using (
 
 -- The uploader alone: whether it is a scanner, and the name for the audit log.
 create policy scans on users for select to posture_ingest
-    using (id = (select gate.viewer_id()) and disabled_at is null);
+    using (id = (select gate.enabled_viewer()));
 create policy scans on customers for select to posture_ingest
     using (customer_id = any ((select gate.scanner_customers())::uuid[]));
 create policy scans on assets to posture_ingest

@@ -23,11 +23,11 @@ shift 2
 exec 3<&0 </dev/null
 "$@" 3<&- &
 server=$!
-(read -r _ <&3; kill -INT "$server") &
+(read -r _ <&3; kill -INT "$server" 2>/dev/null) &
 watcher=$!
 exec 3<&-
 wait "$server"
-kill "$watcher"
+kill "$watcher" 2>/dev/null
 cd /
 if [ -n "$data" ]; then rm -rf -- "$data"; fi
 if [ -n "$socket" ]; then rmdir -- "$socket"; fi

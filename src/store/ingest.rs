@@ -44,7 +44,7 @@ pub enum Standing {
 pub async fn standing(writer: &mut Writer, customer: CustomerId) -> Result<Standing, StoreError> {
     let row = sqlx::query!(
         r#"select u.kind, u.name, exists (select from customers c where c.customer_id = $1) as "registered!"
-           from users u where u.id = gate.viewer_id() and u.disabled_at is null"#,
+           from users u where u.id = gate.enabled_viewer()"#,
         customer.0
     )
     .fetch_optional(writer.connection()?)

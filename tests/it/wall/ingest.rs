@@ -184,7 +184,10 @@ async fn an_upload_reads_and_writes_its_scanners_customers_only() {
             ("insert", &inserts, format!("insert into {table} default values")),
             ("delete", &deletes, format!("delete from {table}")),
         ] {
-            if !all.contains(&table) {
+            if table == "users" && right == "select" {
+                // Some columns of one row: who the scanner itself is, for the audit log.
+                assert_eq!(attempt(&mut gateway, &sql).await, Ok(1));
+            } else if !all.contains(&table) {
                 assert_eq!(attempt(&mut gateway, &sql).await, Err(DENIED.to_owned()), "{right} {table}");
             }
         }
