@@ -184,7 +184,11 @@ async fn an_upload_reads_and_writes_its_scanners_customers_only() {
             ("insert", &inserts, format!("insert into {table} default values")),
             ("delete", &deletes, format!("delete from {table}")),
         ] {
-            if !all.contains(&table) {
+            if table == "users" && right == "select" {
+                // The uploader itself, for the name in the audit log; not its address.
+                assert_eq!(attempt(&mut gateway, &sql).await, Ok(1));
+                assert_eq!(attempt(&mut gateway, "select email from users").await, Err(DENIED.to_owned()));
+            } else if !all.contains(&table) {
                 assert_eq!(attempt(&mut gateway, &sql).await, Err(DENIED.to_owned()), "{right} {table}");
             }
         }
