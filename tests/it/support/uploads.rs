@@ -105,7 +105,15 @@ impl Ingestion {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router::<()>(state)).await });
-        Self { test, database, clock, address, root, key, client: reqwest::Client::new() }
+        Self {
+            test,
+            database,
+            clock,
+            address,
+            root,
+            key,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+        }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
