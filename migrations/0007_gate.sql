@@ -177,6 +177,7 @@ grant select on gate.partner_sees to posture_gateway;
 grant execute on function gate.enabled_viewer(), gate.scanner_customers() to posture_ingest;
 -- What the others ask in their owner's name.
 grant execute on function gate.viewer_id(), gate.own_accesses() to posture_policy;
+grant execute on function gate.scanner_for(uuid, text) to posture_gateway;
 
 -- What the deciding functions read. posture_policy can log in nowhere and sees nothing but these.
 grant select on partners, users, partner_users, customer_users, scanner_customers, customers, accesses
