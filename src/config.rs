@@ -17,7 +17,7 @@ pub const DEVELOPMENT_AUDIENCE: &str = "posture-gateway";
 /// How to reach `PostgreSQL`.
 #[derive(Args, Clone, Debug)]
 pub struct DatabaseArgs {
-    /// The database, as postgres://user:password@host/database
+    /// The database's URL: user, password, host and database after `postgres://`
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: String,
 }
@@ -80,7 +80,7 @@ pub struct HttpArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Serve `GraphiQL` at /
+    /// Serve GraphiQL at /
     #[arg(long, env = "GRAPHIQL")]
     pub graphiql: bool,
     /// Serve counters at /metrics, in the text format of Prometheus

@@ -30,7 +30,7 @@ pub(crate) fn router(options: PgConnectOptions, verifier: Arc<Verifier>) -> Rout
     let pool = PgPoolOptions::new()
         .max_connections(8)
         .test_before_acquire(false)
-        .connect_lazy_with(options.options([("TimeZone", "UTC")]));
+        .connect_lazy_with(options.options([("TimeZone", "UTC"), ("jit", "off")]));
     Router::new().route("/{operation}", post(answer)).with_state(Floor { pool, verifier })
 }
 

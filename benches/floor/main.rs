@@ -181,7 +181,7 @@ async fn measure(rounds: usize, time: Duration, connections: usize) -> anyhow::R
                 let before = sample(process, postmaster, gateway.address).await?;
                 let measured = load(&calls[which], connections, time).await?;
                 let after = sample(process, postmaster, gateway.address).await?;
-                results[which] = Some(per_request(&measured, before, after));
+                results[which] = Some(per_request(&measured, &before, &after));
             }
             let [Some(ours), Some(theirs)] = results else { continue };
             ratios.push([
@@ -338,7 +338,7 @@ struct PerRequest {
     statements: f64,
 }
 
-fn per_request(measured: &Measured, before: Sample, after: Sample) -> PerRequest {
+fn per_request(measured: &Measured, before: &Sample, after: &Sample) -> PerRequest {
     let requests = measured.requests as f64;
     PerRequest {
         throughput: requests / measured.seconds,

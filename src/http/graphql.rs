@@ -182,7 +182,7 @@ impl Door {
             graphql = graphql.operation_name(name.clone());
         }
         if let Err(error) = app.executor.prepare(&mut graphql) {
-            return self.response(async_graphql::Response::from_errors(vec![error]));
+            return self.response(&async_graphql::Response::from_errors(vec![error]));
         }
         if self.queries_only && !is_query(&mut graphql, parameters.operation_name.as_deref()) {
             let mut refusal = failure(
@@ -194,10 +194,10 @@ impl Door {
             return refusal;
         }
         let request = Request { graphql, subject: self.subject, placement: self.placement };
-        self.response(app.executor.execute(request).await)
+        self.response(&app.executor.execute(request).await)
     }
 
-    fn response(&self, response: async_graphql::Response) -> Response {
+    fn response(&self, response: &async_graphql::Response) -> Response {
         let executed =
             !matches!(response.data, Value::Null) || response.errors.iter().any(|e| !e.path.is_empty());
         let status = if executed { StatusCode::OK } else { self.media.refused() };
