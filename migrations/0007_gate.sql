@@ -2,7 +2,8 @@
 --
 -- Each function answers for the transaction's viewer and instant; without a viewer, or for a disabled one, it answers
 -- null, and no row matches. They belong to posture_policy, which reads who may see what and nothing else. PL/pgSQL,
--- because its plans are kept for the session. A policy calls them in a sub-select, so that they are computed once a
+-- because its plans are kept for the session; the viewer in a variable, because a row would read and cast the setting
+-- once more. A policy calls them in a sub-select, so that they are computed once a
 -- statement and, behind an `or`, only when they are needed. What depends on the row is asked with `exists`, which costs
 -- the same for a partner with 100 accesses and with 10,000; an array of all of them is built anew for every statement.
 
@@ -12,35 +13,43 @@
 create function gate.enabled_viewer() returns uuid
     language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    viewer uuid := gate.viewer_id();
 begin
-    return (select u.id from public.users u where u.id = gate.viewer_id() and u.disabled_at is null);
+    return (select u.id from public.users u where u.id = viewer and u.disabled_at is null);
 end
 $$;
 
 create function gate.admin_partner() returns uuid
     language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    viewer uuid := gate.viewer_id();
 begin
     return (select p.partner_id from public.users u join public.partner_users p on p.user_id = u.id
-            where u.id = gate.viewer_id() and u.disabled_at is null and p.role = 'ADMIN');
+            where u.id = viewer and u.disabled_at is null and p.role = 'ADMIN');
 end
 $$;
 
 create function gate.operator_partner() returns uuid
     language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    viewer uuid := gate.viewer_id();
 begin
     return (select p.partner_id from public.users u join public.partner_users p on p.user_id = u.id
-            where u.id = gate.viewer_id() and u.disabled_at is null and p.role = 'OPERATOR');
+            where u.id = viewer and u.disabled_at is null and p.role = 'OPERATOR');
 end
 $$;
 
 create function gate.is_platform_admin() returns boolean
     language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    viewer uuid := gate.viewer_id();
 begin
     return exists (select from public.users u
-                   where u.id = gate.viewer_id() and u.disabled_at is null and u.kind = 'PLATFORM_ADMIN');
+                   where u.id = viewer and u.disabled_at is null and u.kind = 'PLATFORM_ADMIN');
 end
 $$;
 
@@ -48,12 +57,14 @@ $$;
 create function gate.own_customer(roles text[], portal smallint) returns uuid
     language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    viewer uuid := gate.viewer_id();
 begin
     return (select c.customer_id
             from public.users u
             join public.customer_users m on m.user_id = u.id
             join public.customers c on c.customer_id = m.customer_id
-            where u.id = gate.viewer_id() and u.disabled_at is null and m.role = any (roles) and c.portal_access >= portal);
+            where u.id = viewer and u.disabled_at is null and m.role = any (roles) and c.portal_access >= portal);
 end
 $$;
 
@@ -136,9 +147,11 @@ create view gate.partner_sees with (security_invoker = true) as
 create function gate.scanner_customers() returns uuid[]
     language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    viewer uuid := gate.viewer_id();
 begin
     return array(select s.customer_id from public.scanner_customers s join public.users u on u.id = s.user_id
-                 where u.id = gate.viewer_id() and u.disabled_at is null and u.kind = 'SCANNER');
+                 where u.id = viewer and u.disabled_at is null and u.kind = 'SCANNER');
 end
 $$;
 

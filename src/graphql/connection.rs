@@ -1,8 +1,9 @@
 //! Relay connections: arguments in, opaque cursors out, pages both ways.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
-use async_graphql::connection::{self, Edge, EmptyFields};
+use async_graphql::connection::{self, CursorType, Edge, EmptyFields};
 use async_graphql::{Context, Object, OutputType, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -45,9 +46,9 @@ impl Total {
 }
 
 /// A connection that tells how long the whole list is.
-pub type Counted<Node> = connection::Connection<String, Node, Total>;
+pub type Counted<Node> = connection::Connection<Cursor, Node, Total>;
 /// A connection that does not.
-pub type Uncounted<Node> = connection::Connection<String, Node>;
+pub type Uncounted<Node> = connection::Connection<Cursor, Node>;
 
 /// The window that the arguments ask for.
 ///
@@ -89,9 +90,26 @@ fn page_size(name: &str, size: i32) -> Result<u32> {
 /// What a cursor says: of which list, in which order, of whom, and where in it.
 type CursorText<'a> = (std::borrow::Cow<'a, str>, std::borrow::Cow<'a, str>, Uuid, Position);
 
-fn encode<L: List>(parent: Uuid, list: &L, row: &L::Row) -> String {
-    let text: CursorText<'_> = (L::NAME.into(), list.order_name().into(), parent, list.position(row));
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&text).unwrap_or_default())
+/// An element's place in a list; its text is written only where a query asks for it.
+pub struct Cursor {
+    list: &'static str,
+    order: &'static str,
+    parent: Uuid,
+    position: Position,
+}
+
+impl CursorType for Cursor {
+    type Error = Infallible;
+
+    /// Never called: cursors are read by [`decode`], which knows the list.
+    fn decode_cursor(_: &str) -> std::result::Result<Self, Infallible> {
+        Ok(Self { list: "", order: "", parent: Uuid::nil(), position: Vec::new() })
+    }
+
+    fn encode_cursor(&self) -> String {
+        let text = (self.list, self.order, self.parent, &self.position);
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&text).unwrap_or_default())
+    }
 }
 
 /// Reads a cursor. It may be forged: it is a place in an order and opens nothing.
@@ -121,8 +139,9 @@ fn edges<L: List, Node: OutputType>(
     list: &L,
     page: &Page<L::Row>,
     node: impl Fn(&Arc<L::Row>) -> Node,
-) -> Vec<Edge<String, Node, EmptyFields>> {
-    page.rows.iter().map(|row| Edge::new(encode(parent, list, row), node(row))).collect()
+) -> Vec<Edge<Cursor, Node, EmptyFields>> {
+    let cursor = |row| Cursor { list: L::NAME, order: list.order_name(), parent, position: list.position(row) };
+    page.rows.iter().map(|row| Edge::new(cursor(row), node(row))).collect()
 }
 
 /// A page as a connection that tells how long the whole list is.

@@ -214,9 +214,10 @@ impl List for PartnerAccesses {
             sql.push("left join subscriptions s on s.customer_id = t.customer_id and s.access_id = t.id ");
         }
         if self.reads_posture() {
-            sql.push("left join posture_rollups r on r.customer_id = t.customer_id and t.id = any (");
+            sql.push("left join unnest(");
             sql.push_bind(self.posture_visible.as_deref().unwrap_or_default().to_vec());
-            sql.push(") ");
+            sql.push("::uuid[]) v (id) on v.id = t.id ");
+            sql.push("left join posture_rollups r on r.customer_id = t.customer_id and v.id is not null ");
         }
         sql.push("cross join lateral (select ");
         sql.push(match self.order {
@@ -246,9 +247,7 @@ impl List for PartnerAccesses {
         });
         if matches!(self.order, AccessOrderField::LastScanAt | AccessOrderField::OpenFindings) {
             // What is hidden comes last, whatever the direction and whatever is there.
-            sql.push("case when not t.id = any (");
-            sql.push_bind(self.posture_visible.as_deref().unwrap_or_default().to_vec());
-            sql.push(") then 2 ");
+            sql.push("case when v.id is null then 2 ");
             if self.order == AccessOrderField::LastScanAt {
                 sql.push("when r.last_scan_at is null then 1 ");
             }

@@ -251,7 +251,8 @@ pub async fn pages<L: List>(
     push_bound(&mut sql, &keys, window.after.as_ref(), later);
     push_bound(&mut sql, &keys, window.before.as_ref(), earlier);
     sql.push(order_by(&keys, window.end));
-    sql.push(" limit ").push_bind(i64::from(window.size) + 1);
+    // Spelled out, for a plan that does not know how few rows are wanted sorts them all.
+    sql.push(format_args!(" limit {}", u64::from(window.size) + 1));
     // A lateral LIMIT runs once a parent, parent after parent, so the rows come in order without another sort.
     sql.push(") x on true");
 

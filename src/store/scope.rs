@@ -13,6 +13,16 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use super::StoreError;
 use crate::domain::ids::UserId;
 
+/// Settings of every connection.
+const SETTINGS: [(&str, &str); 4] = [
+    ("TimeZone", "UTC"),
+    // Compiling a policy's sub-selects costs more than running them.
+    ("jit", "off"),
+    // Planning them anew for every request, too; no statement's plan depends on its parameters (`LIMIT` is spelled out).
+    ("plan_cache_mode", "force_generic_plan"),
+    ("statement_timeout", "30s"),
+];
+
 /// The gateway's connections to `PostgreSQL`.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -65,7 +75,7 @@ impl Database {
             // A ping for every request costs more than the request's own first statement finding out.
             .test_before_acquire(false)
             // Without JIT: the planner takes an `exists` of a policy for dearer than it is and would compile for a second.
-            .connect_lazy_with(options.options([("TimeZone", "UTC"), ("jit", "off")]));
+            .connect_lazy_with(options.options(SETTINGS));
         Self { pool, statements: Arc::default() }
     }
 
@@ -171,7 +181,7 @@ fn context(viewer: Option<UserId>, now: DateTime<Utc>) -> String {
     let viewer = viewer.map(|user| user.to_string()).unwrap_or_default();
     let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
     format!(
-        "set local app.viewer = '{viewer}'; set local app.now = '{now}'; set local statement_timeout = '30s'"
+        "set local app.viewer = '{viewer}'; set local app.now = '{now}'"
     )
 }
 
