@@ -155,12 +155,12 @@ impl Database {
     async fn open(&self, opening: &str) -> Result<Open, StoreError> {
         let mut attempts = self.pool.size().saturating_add(1);
         loop {
-            let mut connection = self.pool.acquire().await?;
+            let connection = self.pool.acquire().await?;
+            let mut open = Open { connection, ended: false, statements: Arc::clone(&self.statements) };
             self.statements.fetch_add(1, Ordering::Relaxed);
-            match connection.execute(AssertSqlSafe(opening)).await {
-                Ok(_) => return Ok(Open { connection, statements: Arc::clone(&self.statements) }),
+            match open.connection.execute(AssertSqlSafe(opening)).await {
+                Ok(_) => return Ok(open),
                 Err(error) => {
-                    connection.close_on_drop();
                     attempts -= 1;
                     if attempts == 0 || error.as_database_error().is_some_and(|e| !is_shutdown(e)) {
                         return Err(error.into());
@@ -185,23 +185,30 @@ fn context(viewer: Option<UserId>, now: DateTime<Utc>) -> String {
     )
 }
 
-/// A connection inside its transaction.
+/// A connection inside its transaction, from the moment that the opening is sent until the end is confirmed.
 #[derive(Debug)]
 struct Open {
     connection: PoolConnection<Postgres>,
+    ended: bool,
     statements: Arc<AtomicU64>,
+}
+
+impl Drop for Open {
+    /// A transaction that was not ended, for instance of a client that hung up, takes its connection with it: given back
+    /// to the pool, it would lend the next request its role.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.connection.close_on_drop();
+        }
+    }
 }
 
 impl Open {
     async fn end(mut self, with: &'static str) -> Result<(), StoreError> {
         self.statements.fetch_add(1, Ordering::Relaxed);
-        match self.connection.execute(with).await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                self.connection.close_on_drop();
-                Err(error.into())
-            }
-        }
+        self.connection.execute(with).await?;
+        self.ended = true;
+        Ok(())
     }
 }
 
@@ -232,15 +239,6 @@ macro_rules! transaction {
                 match self.open.take() {
                     Some(open) => open.end("commit").await,
                     None => Ok(()),
-                }
-            }
-        }
-
-        impl Drop for $name {
-            /// A transaction that was not ended, for instance of a client that hung up, takes its connection with it.
-            fn drop(&mut self) {
-                if let Some(open) = self.open.as_mut() {
-                    open.connection.close_on_drop();
                 }
             }
         }

@@ -7,6 +7,7 @@
 )]
 
 mod accesses;
+mod attacks;
 mod bad_input;
 mod bad_requests;
 mod demo_world;
