@@ -129,6 +129,9 @@ pub enum KeyValue {
     Text(String),
 }
 
+/// `PostgreSQL`'s first timestamp, in microseconds since 1970: Julian day 0. Its last one lies beyond chrono's.
+const EARLIEST: i64 = -210_866_803_200_000_000;
+
 impl KeyValue {
     /// An instant or none.
     #[must_use]
@@ -148,9 +151,8 @@ impl KeyValue {
         match (self, kind) {
             (Self::Int(_), KeyKind::Int) | (Self::Id { .. }, KeyKind::Id) => true,
             (Self::Text(text), KeyKind::Text) => !text.contains('\0'),
-            // PostgreSQL's last timestamp lies in the year 294276; half of that is far enough for a finding.
             (Self::Time { t }, KeyKind::Time) => {
-                t.is_none_or(|t| DateTime::from_timestamp_micros(t).is_some())
+                t.is_none_or(|t| t >= EARLIEST && DateTime::from_timestamp_micros(t).is_some())
             }
             (Self::Int(_) | Self::Id { .. } | Self::Text(_) | Self::Time { .. }, _) => false,
         }

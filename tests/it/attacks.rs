@@ -3,14 +3,50 @@
 use std::future::{Future as _, poll_fn};
 use std::task::Poll;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::store::Database;
 use posture_gateway::store::scope::PoolSettings;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::app::App;
-use crate::support::cast::Cast;
+use crate::support::cast::{Cast, Persona};
 use crate::support::world::NOW;
+
+#[tokio::test]
+async fn a_cursor_before_the_databases_first_instant_is_malformed() {
+    let app = App::start(Cast::new().world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let accesses = |arguments: &str| {
+        format!(
+            "{{ partner {{ accesses(orderBy: {{ field: CREATED_AT, direction: ASC }}, {arguments}) {{
+             edges {{ cursor }} }} }} }}"
+        )
+    };
+    let data = admin.data(&accesses("first: 1")).await;
+    let cursor = data["partner"]["accesses"]["edges"][0]["cursor"].as_str().unwrap();
+    let mut parts: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).unwrap()).unwrap();
+    // The first one is Julian day 0, to the microsecond.
+    for (instant, codes) in [
+        (i64::MIN, vec!["BAD_USER_INPUT"]),
+        (-8_000_000_000_000_000_000, vec!["BAD_USER_INPUT"]),
+        (-250_000_000_000_000_000, vec!["BAD_USER_INPUT"]),
+        (-210_866_803_200_000_001, vec!["BAD_USER_INPUT"]),
+        (-210_866_803_200_000_000, vec![]),
+        (-1, vec![]),
+        (8_000_000_000_000_000_000, vec![]),
+        (i64::MAX, vec!["BAD_USER_INPUT"]),
+    ] {
+        parts[3][0] = json!({ "t": instant });
+        let forged = URL_SAFE_NO_PAD.encode(parts.to_string());
+        for bound in ["after", "before"] {
+            let reply = admin.ask(&accesses(&format!("{bound}: \"{forged}\""))).await;
+            assert_eq!(reply.codes(), codes, "{instant} {}", reply.text);
+        }
+    }
+}
 
 #[tokio::test]
 async fn an_opening_that_is_given_up_leaves_the_pool_clean() {
