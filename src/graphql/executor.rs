@@ -77,6 +77,10 @@ impl Executor {
         }
         if errors.len() > 1 {
             errors.sort_by_cached_key(|error| place(data, &error.path));
+            // A field that is selected twice is one field of the answer (GraphQL, section 6.3.2), and so has one error.
+            errors.dedup_by(|next, kept| {
+                !next.path.is_empty() && next.path == kept.path && next.message == kept.message
+            });
         }
         if let Some(hidden) = session.hidden().take(|path| place(data, path)) {
             extensions.insert("hidden".to_owned(), hidden);

@@ -45,16 +45,11 @@ impl Placement {
     }
 }
 
-#[derive(Default)]
-struct Entry {
-    count: u32,
-    paths: Vec<Vec<PathSegment>>,
-}
-
 /// The denials of one request.
 pub struct Hidden {
     placement: Placement,
-    entries: Mutex<IndexMap<(String, DataClass, HiddenReason), Entry>>,
+    /// The paths of each kind of denial. A field that is selected twice is noted twice.
+    entries: Mutex<IndexMap<(String, DataClass, HiddenReason), Vec<Vec<PathSegment>>>>,
 }
 
 impl Hidden {
@@ -84,9 +79,8 @@ impl Hidden {
             Placement::Extensions => {
                 let coordinate = format!("{parent_type}.{}", ctx.item.node.name.node);
                 let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-                let entry = entries.entry((coordinate, class, reason)).or_default();
-                entry.count += 1;
-                entry.paths.push(ctx.set_error_path(ServerError::new("", None)).path);
+                let paths = entries.entry((coordinate, class, reason)).or_default();
+                paths.push(ctx.set_error_path(ServerError::new("", None)).path);
             }
         }
     }
@@ -99,17 +93,18 @@ impl Hidden {
             return None;
         }
         entries.sort_unstable_keys();
-        let list = entries.into_iter().map(|((coordinate, class, reason), mut entry)| {
-            entry.paths.sort_by_cached_key(|path| place(path));
-            entry.paths.truncate(FIRST_PATHS);
-            let paths =
-                entry.paths.into_iter().map(|path| Value::List(path.into_iter().map(segment).collect()));
+        let list = entries.into_iter().map(|((coordinate, class, reason), mut paths)| {
+            paths.sort_by_cached_key(|path| place(path));
+            paths.dedup();
+            let count = paths.len();
+            let paths = paths.into_iter().take(FIRST_PATHS);
+            let paths = paths.map(|path| Value::List(path.into_iter().map(segment).collect()));
             let mut object = IndexMap::new();
             let mut set = |key: &str, value: Value| object.insert(async_graphql::Name::new(key), value);
             set("coordinate", coordinate.into());
             set("class", class.as_str().into());
             set("reason", reason.as_str().into());
-            set("count", entry.count.into());
+            set("count", count.into());
             set("paths", Value::List(paths.collect()));
             Value::Object(object)
         });

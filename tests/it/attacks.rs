@@ -5,6 +5,7 @@ use std::task::Poll;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::store::Database;
 use posture_gateway::store::scope::PoolSettings;
@@ -65,4 +66,31 @@ async fn an_opening_that_is_given_up_leaves_the_pool_clean() {
         drop(opening);
         database.ping().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_hidden_field_that_is_selected_twice_is_denied_once() {
+    let cast = Cast::new();
+    let acme = GlobalId::Customer(cast.acme.customer);
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let document = format!(
+        "{{ customer(id: \"{acme}\") {{ ...page findings {{ nodes {{ id }} }} other: findings {{ totalCount }} }} }}
+         fragment page on Customer {{ findings {{ totalCount }} }}"
+    );
+    let reply = admin.ask(&document).await;
+    let paths: Vec<_> =
+        reply.body["errors"].as_array().unwrap().iter().map(|error| error["path"].clone()).collect();
+    assert_eq!(paths, [json!(["customer", "findings"]), json!(["customer", "other"])], "{}", reply.text);
+    let reply = admin.hidden_in_extensions().ask(&document).await;
+    assert_eq!(
+        reply.body["extensions"]["hidden"],
+        json!([{
+            "coordinate": "Customer.findings",
+            "class": "POSTURE",
+            "reason": "OPERATING_MODEL",
+            "count": 2,
+            "paths": [["customer", "findings"], ["customer", "other"]],
+        }])
+    );
 }
