@@ -12,7 +12,8 @@ impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else { return Err(InputValueError::expected_type(value)) };
         // Four digits of a year and no sign: the database knows no others.
-        let written = if text.len() == 10 { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None };
+        let plain = text.len() == 10 && text.starts_with(|first: char| first.is_ascii_digit());
+        let written = if plain { NaiveDate::parse_from_str(text, "%Y-%m-%d").ok() } else { None };
         written.map(Self).ok_or_else(|| InputValueError::custom("a date is written as 2026-11-01"))
     }
 

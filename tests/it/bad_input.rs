@@ -270,7 +270,9 @@ async fn times_out_of_this_world_are_told_or_match_nothing() {
         assert_eq!(reply.codes(), ["BAD_USER_INPUT"]);
         assert_eq!(message(&reply), format!("`month` is {month}, it takes the present month or a past one"));
     }
-    for month in ["+200000-01-01", "-200000-01-01", "-0044-03-15", "26-1-1"] {
+    for month in
+        ["+200000-01-01", "-200000-01-01", "-0044-03-15", "-044-03-15", "+044-03-15", " 044-03-15", "26-1-1"]
+    {
         let reply = admin.ask(&bill(month)).await;
         assert_eq!(reply.codes(), ["BAD_USER_INPUT"], "{month} {}", reply.text);
     }
