@@ -70,9 +70,9 @@ ensure_graphiql() {
         cd graphiql || exit
         # Some systems still package a node that is too old for the bundler; npm has a newer one.
         if node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; then
-            npm ci --no-audit --no-fund && npm run build
+            npm ci --loglevel=error --no-audit --no-fund && npm run --silent build -- --logLevel warn
         else
-            npx --yes --package=node@22 -- sh -c 'npm ci --no-audit --no-fund && npm run build'
+            npx --yes --package=node@22 -- sh -c 'npm ci --loglevel=error --no-audit --no-fund && npm run --silent build -- --logLevel warn'
         fi
     ) >&2
 }

@@ -31,7 +31,10 @@ function coordinate(schema: GraphQLSchema | null | undefined, path: (string | nu
   return found;
 }
 
-/** Every denial of a response, each with how often it occurred, the most frequent first, then by name. */
+/**
+ * Every denial of a response, each with how often it occurred: the most frequent first, then by name and reason, since
+ * the errors of one response come in no fixed order.
+ */
 export function denials(response: unknown, schema: GraphQLSchema | null | undefined): Denial[] {
   if (typeof response !== 'object' || response === null) return [];
   const { errors = [], extensions } = response as GatewayResponse;
@@ -45,5 +48,8 @@ export function denials(response: unknown, schema: GraphQLSchema | null | undefi
     add({ coordinate: coordinate(schema, path), class: said.class ?? '', reason: said.reason ?? '', count: 1 });
   }
   extensions?.hidden?.forEach(add);
-  return [...found.values()].sort((a, b) => b.count - a.count || a.coordinate.localeCompare(b.coordinate));
+  return [...found.values()].sort(
+    (a, b) =>
+      b.count - a.count || a.coordinate.localeCompare(b.coordinate) || a.reason.localeCompare(b.reason),
+  );
 }

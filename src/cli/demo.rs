@@ -45,8 +45,10 @@ const SAMPLES: [(&str, &[u8]); 4] = [
     ("cyclonedx-py.cdx.json", include_bytes!("../../tests/data/cyclonedx-py.cdx.json")),
 ];
 
-/// Starts a `PostgreSQL` of its own, fills it with a world of 4 partners, 100 customers and 50,000 findings, and serves
-/// it with `GraphiQL`. It ends with Ctrl-C; the data stays for the next run.
+/// Serve a made-up world on a private PostgreSQL, with GraphiQL and people to ask as
+///
+/// Fills the database with 4 partners, 100 customers and 50,000 findings, and prints who you can ask as. Ctrl-C stops
+/// the gateway and the database; the data stays for the next run.
 #[derive(Args)]
 pub(super) struct DemoArgs {
     /// The address to listen on; port 0 takes a free one

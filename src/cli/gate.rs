@@ -20,6 +20,8 @@ use crate::store::scope::PoolSettings;
 use crate::store::viewer::SignedIn;
 use crate::store::{Database, Snapshot};
 
+/// Print the gate's tables from the code, or one decision with its reasons
+///
 /// Without arguments: who sees what, as the code decides it. With --access and --viewer: what this viewer sees over this
 /// access, and why.
 #[derive(Debug, clap::Args)]

@@ -20,6 +20,8 @@ use crate::store::ingest::{AppliedRun, Standing, apply, scanner_for, standing};
 use crate::store::scope::PoolSettings;
 use crate::store::{Database, Snapshot};
 
+/// Write the results of a scanner: a SARIF or CycloneDX file
+///
 /// Connect as the role `posture_gateway`. The results are written as those of a scanner that is registered for the
 /// customer; sending the same file again changes nothing.
 #[derive(Args)]
@@ -43,7 +45,7 @@ pub(super) struct IngestArgs {
 enum FormatArg {
     /// SARIF 2.1.0
     Sarif,
-    /// `CycloneDX` JSON, 1.4 or later
+    /// CycloneDX JSON, 1.4 or later
     #[value(name = "cyclonedx")]
     CycloneDx,
 }

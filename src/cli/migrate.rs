@@ -11,6 +11,8 @@ use crate::config::DatabaseArgs;
 /// The migrations, compiled in.
 pub(crate) static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
+/// Bring a database's schema up to date, and create the roles that the gateway needs
+///
 /// Connect as the owner of the database; the role needs CREATEROLE, for it creates the role `posture_gateway` that the
 /// gateway serves as.
 #[derive(Args)]

@@ -21,21 +21,16 @@ pub struct Cli {
     command: Command,
 }
 
+// What each does is said at its arguments.
 #[derive(Subcommand)]
 enum Command {
-    /// Serve a made-up world on a private PostgreSQL, with GraphiQL and people to ask as
     Demo(demo::DemoArgs),
-    /// Serve the API over an existing database
     Serve(Box<serve::ServeArgs>),
-    /// Bring a database's schema up to date, and create the roles that the gateway needs
     Migrate(migrate::MigrateArgs),
     /// Print the GraphQL schema (SDL)
     Schema,
-    /// Write the results of a scanner: a SARIF or CycloneDX file
     Ingest(ingest::IngestArgs),
-    /// Mint a bearer token for a user, with a development key only
     Token(token::TokenArgs),
-    /// Print the gate's tables from the code, or one decision with its reasons
     Gate(gate::Args),
 }
 

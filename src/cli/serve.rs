@@ -16,6 +16,8 @@ use crate::graphql::{Executor, schema};
 use crate::http::{App, router, serve};
 use crate::store::Database;
 
+/// Serve the API over an existing database
+///
 /// Connect as the role `posture_gateway`; a role that could see past row-level security is refused.
 #[derive(Args)]
 pub(super) struct ServeArgs {

@@ -13,6 +13,8 @@ use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
 use crate::http::auth::DevelopmentKey;
 
+/// Mint a bearer token for a user, with a development key only
+///
 /// The user is looked up by e-mail address, so connect as a role that may read `users`: the database's owner.
 #[derive(Args)]
 pub(super) struct TokenArgs {

@@ -3,6 +3,7 @@
 pub mod batch;
 mod classes;
 pub mod connection;
+mod descriptions;
 pub mod enums;
 pub mod error;
 pub mod executor;
@@ -15,7 +16,10 @@ pub mod scalars;
 pub mod session;
 pub mod types;
 
+use async_graphql::connection::PageInfo;
 use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions, Schema};
+use chrono::{DateTime, Utc};
+use descriptions::Descriptions;
 
 pub use executor::{Executor, Request};
 
@@ -30,6 +34,11 @@ pub fn schema() -> GatewaySchema {
         .disable_suggestions()
         // Ours counts the same before this one does, and answers with a code.
         .limit_recursive_depth(limits::Limits::default().nesting)
+        .override_output_type_description::<DateTime<Utc>>(
+            "An instant (RFC 3339), as `2026-11-01T12:00:00Z`.",
+        )
+        .override_output_type_description::<PageInfo>("Where a page lies in its list.")
+        .register_output_type::<Descriptions>()
         .finish()
 }
 

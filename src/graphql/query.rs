@@ -98,7 +98,11 @@ impl Query {
     }
 
     /// Objects by their global ids, in their order; 100 at most.
-    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The global ids.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
         let session = session(ctx)?;
         session.asker().await?;
         if ids.len() > MAX_PAGE_SIZE as usize {
@@ -142,7 +146,7 @@ impl Query {
         found.transpose()
     }
 
-    /// An access.
+    /// An access. Null alike for what does not exist and for what the viewer may not see.
     async fn access(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Access>> {
         let found: Result<Option<Access>> = async {
             let session = session(ctx)?;
@@ -161,8 +165,8 @@ impl Query {
     async fn preview_operating_model(
         &self,
         ctx: &Context<'_>,
-        access_id: ID,
-        operating_model: OperatingModel,
+        #[graphql(desc = "The access that would change.")] access_id: ID,
+        #[graphql(desc = "The model it would change to.")] operating_model: OperatingModel,
     ) -> Option<Result<OperatingModelPreview>> {
         let found: Result<Option<OperatingModelPreview>> = async {
             let session = session(ctx)?;

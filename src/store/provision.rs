@@ -46,7 +46,7 @@ pub async fn migrate(
     database: PgConnectOptions,
     migrations: &Migrator,
 ) -> Result<PgConnection, MigrateError> {
-    let mut connection = database.connect().await.map_err(MigrateError::Execute)?;
+    let mut connection = quiet(database).connect().await.map_err(MigrateError::Execute)?;
     migrations.run(&mut connection).await?;
     Ok(connection)
 }
@@ -84,9 +84,14 @@ pub async fn has_users(connection: &mut PgConnection, users: &[UserId]) -> Resul
         .await?)
 }
 
+/// Without warnings of slow statements: what fills a whole table may take its seconds.
+fn quiet(options: PgConnectOptions) -> PgConnectOptions {
+    options.disable_statement_logging()
+}
+
 /// Statements about databases take no parameters and no transaction.
 async fn run(server: PgConnectOptions, sql: String) -> Result<(), StoreError> {
-    let mut connection = server.connect().await?;
+    let mut connection = quiet(server).connect().await?;
     connection.execute(AssertSqlSafe(sql)).await?;
     connection.close().await?;
     Ok(())

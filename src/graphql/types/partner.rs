@@ -134,7 +134,11 @@ impl Partner {
     /// The consolidated statement of one month, over every access, whatever its operating model. Any day of the month
     /// stands for it.
     #[graphql(directive = gate_directive::apply(DataClass::Pricing))]
-    async fn billing(&self, ctx: &Context<'_>, month: Date) -> Option<Result<BillingStatement>> {
+    async fn billing(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "A day of the month, as `2026-11-01`.")] month: Date,
+    ) -> Option<Result<BillingStatement>> {
         let grant = shown!(ask_partner::<Pricing>(ctx, "Partner", self.0.id).await);
         Some(statement(ctx, &grant, &self.0, month.0).await)
     }
