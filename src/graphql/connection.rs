@@ -140,7 +140,8 @@ fn edges<L: List, Node: OutputType>(
     page: &Page<L::Row>,
     node: impl Fn(&Arc<L::Row>) -> Node,
 ) -> Vec<Edge<Cursor, Node, EmptyFields>> {
-    let cursor = |row| Cursor { list: L::NAME, order: list.order_name(), parent, position: list.position(row) };
+    let cursor =
+        |row| Cursor { list: L::NAME, order: list.order_name(), parent, position: list.position(row) };
     page.rows.iter().map(|row| Edge::new(cursor(row), node(row))).collect()
 }
 

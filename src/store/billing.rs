@@ -54,7 +54,7 @@ pub async fn lines(
            cross join lateral (select
                a.trial_started_at is not null and coalesce(a.trial_converted_at >= $3, true) as free,
                case s.billing_cycle when 'ANNUAL' then 12 else 1 end as months) t
-           where a.partner_id = $1 and a.created_at < $3 and (a.ended_at is null or a.ended_at >= $2)
+           where a.partner_id = $1 and a.created_at < $3 and (a.ended_at is null or a.ended_at > $2)
            order by a.customer_name, a.id"#,
         grant.of().0,
         start,

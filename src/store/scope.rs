@@ -74,7 +74,6 @@ impl Database {
             .acquire_timeout(settings.acquire_timeout)
             // A ping for every request costs more than the request's own first statement finding out.
             .test_before_acquire(false)
-            // Without JIT: the planner takes an `exists` of a policy for dearer than it is and would compile for a second.
             .connect_lazy_with(options.options(SETTINGS));
         Self { pool, statements: Arc::default() }
     }
@@ -180,9 +179,7 @@ fn is_shutdown(error: &dyn sqlx::error::DatabaseError) -> bool {
 fn context(viewer: Option<UserId>, now: DateTime<Utc>) -> String {
     let viewer = viewer.map(|user| user.to_string()).unwrap_or_default();
     let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
-    format!(
-        "set local app.viewer = '{viewer}'; set local app.now = '{now}'"
-    )
+    format!("set local app.viewer = '{viewer}'; set local app.now = '{now}'")
 }
 
 /// A connection inside its transaction, from the moment that the opening is sent until the end is confirmed.

@@ -65,7 +65,7 @@ pub async fn configurations(
     let roles = sqlx::query!(
         r#"select m.customer_id, coalesce(u.email, u.name) as "person!", m.role
            from customer_users m join users u on u.id = m.user_id
-           where m.customer_id = any ($1) order by 2"#,
+           where m.customer_id = any ($1) order by 2, m.user_id"#,
         &ids
     )
     .fetch_all(reader.connection()?)
