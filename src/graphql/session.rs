@@ -94,7 +94,9 @@ impl Session {
         K: Send + Sync + Hash + Eq + Clone + 'static,
         Loaders: Loader<K, Error = StoreError>,
     {
-        self.loaders.load_one(key).await.map_err(|error| internal(&error))
+        // Boxed, like every read below: async-graphql moves a field's future about, and its size is that of its type's
+        // largest resolver.
+        Box::pin(self.loaders.load_one(key)).await.map_err(|error| internal(&error))
     }
 
     /// Loads many rows in one batch; what does not exist is not in the answer.
@@ -109,7 +111,7 @@ impl Session {
         K: Send + Sync + Hash + Eq + Clone + 'static,
         Loaders: Loader<K, Error = StoreError>,
     {
-        self.loaders.load_many(keys).await.map_err(|error| internal(&error))
+        Box::pin(self.loaders.load_many(keys)).await.map_err(|error| internal(&error))
     }
 
     /// Who asks, read once; none for an anonymous request, an unknown or a disabled user.
@@ -118,8 +120,11 @@ impl Session {
     /// INTERNAL when the database does not answer.
     pub async fn signed_in(&self) -> Result<Option<&SignedIn>> {
         let Some(user) = self.snapshot.subject() else { return Ok(None) };
+        if let Some(known) = self.signed_in.get() {
+            return Ok(known.as_ref());
+        }
         let read = || async { signed_in(&mut *self.snapshot.reader().await?, user).await };
-        let found = self.signed_in.get_or_try_init(read).await.map_err(|error| internal(&error))?;
+        let found = Box::pin(self.signed_in.get_or_try_init(read)).await.map_err(|error| internal(&error))?;
         Ok(found.as_ref())
     }
 
