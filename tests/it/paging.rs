@@ -173,13 +173,21 @@ fn lists() -> (World, CustomerId, Vec<List>) {
 
 /// `Type.field` of every field of the schema that is a connection.
 fn connections() -> Vec<String> {
-    let (mut found, mut of) = (Vec::new(), String::new());
+    let (mut found, mut of, mut last) = (Vec::new(), String::new(), String::new());
     for line in sdl().lines() {
         if let Some(name) = line.strip_prefix("type ") {
             name.split_whitespace().next().unwrap().clone_into(&mut of);
         }
-        if let Some((field, _)) = line.trim().split_once("(after: ") {
-            found.push(format!("{of}.{field}"));
+        // A field is indented once; its arguments stand on its line or, indented further, below it.
+        let field = line.trim_start_matches(['\t', ' ']);
+        let depth = line.len() - field.len();
+        if let Some((name, _)) =
+            field.split_once('(').filter(|(name, _)| depth > 0 && name.chars().all(char::is_alphanumeric))
+        {
+            name.clone_into(&mut last);
+        }
+        if !of.ends_with("Connection") && line.contains("Connection") && line.contains("):") {
+            found.push(format!("{of}.{last}"));
         }
     }
     found.sort();
