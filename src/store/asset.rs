@@ -5,7 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::list::{KeyValue, SortKey, TenantList, alphabetical, containing};
+use super::list::{ILIKE, KeyValue, SortKey, TenantList, alphabetical, containing};
 use super::{Reader, StoreError};
 use crate::domain::asset::AssetKind;
 use crate::domain::finding::{Severity, SeverityCounts};
@@ -51,7 +51,7 @@ impl TenantList for Assets {
             sql.push(" and t.kind = any (").push_bind(kinds).push(")");
         }
         if let Some(text) = &self.text {
-            sql.push(" and t.value ilike ").push_bind(containing(text));
+            sql.push(" and t.value").push(ILIKE).push_bind(containing(text));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The consolidated statement of a month, over every access whatever its operating model (DESIGN.md 6 and 9).
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use rust_decimal::Decimal;
 
 use super::subscription::month_of;
@@ -38,6 +38,8 @@ pub async fn lines(
     let (first, last) = month_of(month);
     let start = first.and_time(NaiveTime::MIN).and_utc();
     let end = last.succ_opt().unwrap_or(last).and_time(NaiveTime::MIN).and_utc();
+    // A price that holds from the next month's first instant on is not yet this month's.
+    let priced_at = (end - TimeDelta::microseconds(1)).min(now);
     let rows = sqlx::query!(
         r#"select a.customer_id, a.id, s.plan,
                   case when t.free then 0 else
@@ -59,7 +61,7 @@ pub async fn lines(
         grant.of().0,
         start,
         end,
-        end.min(now)
+        priced_at
     )
     .fetch_all(reader.connection()?)
     .await?;

@@ -5,7 +5,7 @@ use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
 use super::StoreError;
-use super::list::{KeyValue, SortKey, TenantList, alphabetical, containing};
+use super::list::{ILIKE, KeyValue, SortKey, TenantList, alphabetical, containing};
 use crate::domain::ids::{ComponentId, CustomerId};
 use crate::policy::Posture;
 
@@ -45,9 +45,9 @@ impl TenantList for Components {
     fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
         if let Some(text) = &self.text {
             let pattern = containing(text);
-            sql.push(" and (t.name ilike ").push_bind(pattern.clone());
-            sql.push(" or t.version ilike ").push_bind(pattern.clone());
-            sql.push(" or t.purl ilike ").push_bind(pattern).push(")");
+            sql.push(" and (t.name").push(ILIKE).push_bind(pattern.clone());
+            sql.push(" or t.version").push(ILIKE).push_bind(pattern.clone());
+            sql.push(" or t.purl").push(ILIKE).push_bind(pattern).push(")");
         }
     }
 

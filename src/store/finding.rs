@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::asset::Asset;
-use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey, containing};
+use super::list::{Direction, ILIKE, KeyKind, KeyValue, List, Position, SortKey, containing};
 use crate::domain::finding::{FindingStatus, Severity};
 use crate::domain::ids::{AssetId, CustomerId, FindingId};
 use crate::policy::{Grant, Posture};
@@ -152,9 +152,9 @@ impl List for Findings {
         }
         if let Some(text) = &self.text {
             let pattern = containing(text);
-            sql.push(" and (t.title ilike ").push_bind(pattern.clone());
+            sql.push(" and (t.title").push(ILIKE).push_bind(pattern.clone());
             for column in ["t.description", "t.rule_id", "t.cve"] {
-                sql.push(format_args!(" or {column} ilike ")).push_bind(pattern.clone());
+                sql.push(format_args!(" or {column}{ILIKE}")).push_bind(pattern.clone());
             }
             sql.push(")");
         }

@@ -363,6 +363,9 @@ pub async fn by_ids<L: List>(
     sql.build().fetch_all(reader.connection()?).await?.iter().map(|row| list.row(row)).collect()
 }
 
+/// Compares with a pattern in any case. The collation is named because a database's own may know ASCII's cases alone.
+pub(super) const ILIKE: &str = " collate \"und-x-icu\" ilike ";
+
 /// Escapes what LIKE would take for a pattern, and asks for the text anywhere.
 #[must_use]
 pub fn containing(text: &str) -> String {

@@ -202,7 +202,7 @@ impl List for PartnerAccesses {
             AccessOrderField::CustomerName => {
                 vec![key("t.customer_name", KeyKind::Text), key("t.id", KeyKind::Id)]
             }
-            AccessOrderField::CreatedAt => vec![key("t.created_at", KeyKind::Time), key("t.id", KeyKind::Id)],
+            AccessOrderField::CreatedAt => vec![key("t.created_at", KeyKind::Time), name, id],
             AccessOrderField::Status | AccessOrderField::RenewalDate | AccessOrderField::OpenFindings => {
                 vec![rank, key("o.int", KeyKind::Int), name, id]
             }
@@ -235,7 +235,7 @@ impl List for PartnerAccesses {
         let id = KeyValue::id(row.id.0);
         match (&self.order, &row.sort.value) {
             (AccessOrderField::CustomerName, _) => vec![name, id],
-            (AccessOrderField::CreatedAt, _) => vec![KeyValue::time(Some(row.created_at)), id],
+            (AccessOrderField::CreatedAt, _) => vec![KeyValue::time(Some(row.created_at)), name, id],
             (_, Some(value)) => vec![KeyValue::Int(row.sort.rank), value.clone(), name, id],
             (_, None) => vec![KeyValue::Int(row.sort.rank), name, id],
         }
