@@ -45,11 +45,16 @@ impl Placement {
     }
 }
 
+/// A schema coordinate, its class, and why it is hidden.
+type Denial = (String, DataClass, HiddenReason);
+/// Where in the response a field stands.
+type Path = Vec<PathSegment>;
+
 /// The denials of one request.
 pub struct Hidden {
     placement: Placement,
     /// The paths of each kind of denial. A field that is selected twice is noted twice.
-    entries: Mutex<IndexMap<(String, DataClass, HiddenReason), Vec<Vec<PathSegment>>>>,
+    entries: Mutex<IndexMap<Denial, Vec<Path>>>,
 }
 
 impl Hidden {
