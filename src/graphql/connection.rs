@@ -101,7 +101,7 @@ pub struct Cursor {
 impl CursorType for Cursor {
     type Error = Infallible;
 
-    /// Never called: cursors are read by [`decode`], which knows the list.
+    /// Never called: cursors are read by `decode`, which knows the list.
     fn decode_cursor(_: &str) -> std::result::Result<Self, Infallible> {
         Ok(Self { list: "", order: "", parent: Uuid::nil(), position: Vec::new() })
     }
