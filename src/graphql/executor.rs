@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
+use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
 
 use super::GatewaySchema;
@@ -23,10 +24,20 @@ pub struct Executor {
     limits: Limits,
 }
 
+/// A request within the limits, parsed. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
+pub struct Prepared(async_graphql::Request);
+
+impl Prepared {
+    /// The parsed document; none where it was not kept.
+    pub fn document(&mut self) -> Option<&ExecutableDocument> {
+        self.0.parsed_query().ok()
+    }
+}
+
 /// What a door hands over.
 pub struct Request {
-    /// The GraphQL request.
-    pub graphql: async_graphql::Request,
+    /// The GraphQL request, within the limits.
+    pub graphql: Prepared,
     /// The subject of a verified token; authority is read from the database.
     pub subject: Option<UserId>,
     /// Where denials are told.
@@ -56,15 +67,18 @@ impl Executor {
     ///
     /// # Errors
     /// The first limit that is exceeded, or the syntax error; each with a code.
-    pub fn prepare(&self, request: &mut async_graphql::Request) -> Result<(), ServerError> {
-        self.limits.check(request).map_err(|error| with_code(error, "GRAPHQL_PARSE_FAILED"))
+    pub fn prepare(&self, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
+        match self.limits.check(&mut request) {
+            Ok(()) => Ok(Prepared(request)),
+            Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
+        }
     }
 
-    /// Answers one request in one snapshot. It was [prepared](Self::prepare).
+    /// Answers one request in one snapshot.
     pub async fn execute(&self, request: Request) -> Response {
         let snapshot = Snapshot::new(self.database.clone(), request.subject, self.clock.now());
         let session = Arc::new(Session::new(snapshot, request.placement));
-        let graphql = request.graphql.data(Arc::clone(&session));
+        let graphql = request.graphql.0.data(Arc::clone(&session));
         let mut response = session.batches().drive(self.schema.execute(graphql)).await;
         if let Err(error) = session.snapshot().finish().await {
             // What was read was read in one snapshot all the same; the connection is gone, the answer stands.

@@ -21,7 +21,7 @@ use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions, Schema};
 use chrono::{DateTime, Utc};
 use descriptions::Descriptions;
 
-pub use executor::{Executor, Request};
+pub use executor::{Executor, Prepared, Request};
 
 /// The one schema of production, tests and the exported SDL.
 pub type GatewaySchema = Schema<query::Query, EmptyMutation, EmptySubscription>;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{App, HIDDEN_FIELDS, auth, failure};
 use crate::domain::ids::UserId;
-use crate::graphql::Request;
 use crate::graphql::hidden::Placement;
+use crate::graphql::{Prepared, Request};
 
 /// What a client sends, as JSON or as a query string.
 #[derive(Deserialize)]
@@ -181,9 +181,10 @@ impl Door {
         if let Some(name) = &parameters.operation_name {
             graphql = graphql.operation_name(name.clone());
         }
-        if let Err(error) = app.executor.prepare(&mut graphql) {
-            return self.response(&async_graphql::Response::from_errors(vec![error]));
-        }
+        let mut graphql = match app.executor.prepare(graphql) {
+            Ok(graphql) => graphql,
+            Err(error) => return self.response(&async_graphql::Response::from_errors(vec![error])),
+        };
         if self.queries_only && !is_query(&mut graphql, parameters.operation_name.as_deref()) {
             let mut refusal = failure(
                 StatusCode::METHOD_NOT_ALLOWED,
@@ -226,8 +227,8 @@ struct Envelope<'a> {
     extensions: &'a std::collections::BTreeMap<String, Value>,
 }
 
-fn is_query(request: &mut async_graphql::Request, operation_name: Option<&str>) -> bool {
-    let Ok(document) = request.parsed_query() else { return true };
+fn is_query(request: &mut Prepared, operation_name: Option<&str>) -> bool {
+    let Some(document) = request.document() else { return false };
     document
         .operations
         .iter()
