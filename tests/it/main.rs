@@ -19,6 +19,7 @@ mod orders_and_filters;
 mod paging;
 mod ingest;
 mod private_postgres;
+mod proof;
 mod sign_in;
 mod statements;
 mod support;
