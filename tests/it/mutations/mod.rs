@@ -1,7 +1,9 @@
 //! Mutations over HTTP: who may, what it changes, what both logs say of it, and what it answers (DESIGN.md 6 and 9).
 
 mod consent;
+mod crash;
 mod operating_model;
+mod together;
 
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
