@@ -4,4 +4,11 @@
 
 #![expect(clippy::panic, reason = "helpers fail a test as a test does")]
 
-mod size;
+mod grammar;
+mod queries;
+mod records;
+mod values;
+mod worlds;
+
+// Where the proofs find it.
+use crate::support::size;
