@@ -4,7 +4,11 @@
 
 #![expect(clippy::panic, reason = "helpers fail a test as a test does")]
 
+mod changes;
+mod difference;
+mod eyes;
 mod grammar;
+mod noninterference;
 mod queries;
 mod records;
 mod values;

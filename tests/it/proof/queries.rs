@@ -378,7 +378,7 @@ mod tests {
     use posture_gateway::graphql::limits::Limits;
     use posture_gateway::graphql::schema;
 
-    use super::super::worlds;
+    use super::super::{size, worlds};
     use super::*;
 
     const QUERIES: u64 = 3_000;
@@ -394,6 +394,9 @@ mod tests {
             reached.extend(query(seed, "Query", &values).reached);
         }
         let all = Grammar::of_the_gateway().coordinates("Query");
+        let fields = reached.iter().filter(|coordinate| !coordinate.contains('('));
+        size::tried("fields, inputs and values of the schema that documents name", fields.count());
+        size::tried("arguments that documents give", reached.iter().filter(|c| c.contains('(')).count());
         let never: Vec<_> = all.difference(&reached).map(String::as_str).collect();
         assert_eq!(never, NEVER);
         let unknown: Vec<_> = reached.difference(&all).collect();
