@@ -208,7 +208,7 @@ impl Change<'_> {
             withheld,
             |row| row.access_id,
             |dice, row| {
-                row.plan = dice.one_of(&["Basic", "Pro", "Secret"]).to_owned();
+                dice.one_of(&["Basic", "Pro", "Secret"]).clone_into(&mut row.plan);
                 row.price += rust_decimal::Decimal::ONE;
                 row.quantity = row.quantity.map(|quantity| quantity + 1);
             },
@@ -253,7 +253,7 @@ impl Change<'_> {
             if row.id == *viewer || listed.contains(&row.id) || dice.one_in(3) {
                 continue;
             }
-            row.name = "Somebody else".to_owned();
+            "Somebody else".clone_into(&mut row.name);
             row.email = dice.one_in(2).then(|| format!("else-{nth}-{seed}@example.com"));
             if dice.one_in(4) {
                 row.disabled_at = match row.disabled_at {
@@ -383,6 +383,12 @@ impl Change<'_> {
                 row.label.clone_from(&name);
             },
         );
+        self.more_posture(customer, assets_metered, scans_metered);
+    }
+
+    /// New rows of a posture that is hidden; none that a shown licence would count.
+    fn more_posture(&mut self, customer: CustomerId, assets_metered: bool, scans_metered: bool) {
+        let seed = self.seed;
         let mut more = more_of(customer, self.dice.number());
         if assets_metered {
             more.assets.clear();
@@ -461,7 +467,7 @@ impl Change<'_> {
             &mut to.partner_audit_events,
             hidden,
             |row| row.id,
-            |_, row| row.actor = "other".to_owned(),
+            |_, row| "other".clone_into(&mut row.actor),
         );
     }
 
