@@ -48,6 +48,14 @@ struct Asked {
     reply: Reply,
 }
 
+/// What everybody asks first, so that whatever outlives a request has been filled with what others see.
+const CROWD: &str = "{ partner { ...Lists } customer { name posture { riskScore } findings(first: 2) { nodes { title } } \
+    accesses { nodes { partner { ...Lists } } } } } \
+    fragment Lists on Partner { accesses(first: 20, filter: { minOpenSeverity: INFO }, \
+    orderBy: { field: OPEN_FINDINGS, direction: ASC }) { totalCount nodes { subscription { margin { amount } } \
+    customer { name posture { riskScore } findings(first: 2) { nodes { title } } auditLog(first: 2) { nodes { actor } } } } } \
+    dashboard { posture { assets } } }";
+
 /// Everything that can be asked of a customer.
 const CUSTOMER: &str = "name portalAccess createdAt visibility { class visible reason explanation } lastScanAt \
     posture { riskScore assets slaBreaches lastScanAt openFindings { critical high medium low info total } } \
@@ -404,6 +412,10 @@ async fn what_is_hidden_changes_no_answer() {
         let mut world = worlds::generate(seed);
         let app = App::start(world.clone().into()).await;
         let mut owner = app.test_database.as_superuser().connect().await.unwrap();
+        for user in world.users.iter().filter(|user| Eyes::of(&world, user.id).who != Who::Nobody) {
+            let reply = app.sign_in(user.id).ask(CROWD).await;
+            assert!(reply.body["data"].is_object(), "{}", reply.text);
+        }
         for viewer in viewers(&world, &mut dice) {
             world = step(&app, &mut owner, world, viewer, seed, &mut dice, &mut tally).await;
         }
