@@ -4,4 +4,15 @@
 
 #![expect(clippy::panic, reason = "helpers fail a test as a test does")]
 
-mod size;
+mod changes;
+mod difference;
+mod eyes;
+mod grammar;
+mod noninterference;
+mod queries;
+mod records;
+mod values;
+mod worlds;
+
+// Where the proofs find it.
+use crate::support::size;

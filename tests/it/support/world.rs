@@ -113,6 +113,12 @@ pub(crate) struct World {
     ids: u64,
 }
 
+impl From<seed::World> for World {
+    fn from(rows: seed::World) -> Self {
+        Self { rows, ids: 0 }
+    }
+}
+
 impl World {
     pub(crate) fn into_rows(self) -> seed::World {
         self.rows

@@ -1,8 +1,7 @@
 //! Two walls, built twice, say the same: every relation of generated worlds, for every viewer, by policies and by gate.
 //!
-//! `WORLDS` says how many worlds dice make (12 where it is not set); a failure names the world's number.
-
-use std::time::Instant;
+//! `PROVE_WORLDS` says how many worlds dice make (12 where it is not set), `PROVE_SEED` the first one's number; a failure
+//! names the world's.
 
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::store::scope::{Database, PoolSettings, Snapshot};
@@ -16,11 +15,7 @@ use super::expected::Gate;
 use super::observed::{RELATIONS, begin, difference, observe, read};
 use super::worlds::{exhaustive, generated, insert};
 use crate::support::database::TestDatabase;
-
-/// How many worlds dice make.
-pub(super) fn worlds() -> u64 {
-    std::env::var("WORLDS").map_or(12, |n| n.parse().unwrap())
-}
+use crate::support::size;
 
 /// A database that holds a world, and a connection to it as the gateway.
 pub(super) async fn hold(world: &World) -> (TestDatabase, PgConnection) {
@@ -56,12 +51,14 @@ async fn policies_and_gate_agree_on_every_combination_of_terms() {
 
 #[tokio::test]
 async fn policies_and_gate_agree_in_generated_worlds() {
-    let start = Instant::now();
-    let mut viewers = 0;
-    for seed in 0..worlds() {
+    let (mut worlds, mut viewers) = (0, 0);
+    for seed in size::seeds(12) {
+        worlds += 1;
         viewers += compare(&format!("world {seed}"), &generated(seed)).await;
     }
-    println!("{} worlds, {viewers} viewers, {} relations, {:?}", worlds(), RELATIONS.len(), start.elapsed());
+    size::tried("worlds in which policies and gate agree", worlds);
+    size::tried("viewers for whom policies and gate agree", viewers);
+    size::tried("relations compared for each of them", RELATIONS.len());
 }
 
 /// Else an empty table could hide that its policy shows too much.

@@ -8,6 +8,7 @@ use posture_gateway::store::seed::World;
 use sqlx::{Connection, Executor, PgConnection};
 
 use super::builder::{Builder, Terms};
+use crate::support::dice::Dice;
 
 /// Statuses with the seconds until the end of the trial: every access may once have been one.
 const STATUSES: [(AccessStatus, Option<i64>); 8] = [
@@ -41,28 +42,6 @@ impl Terms {
             }
         }
         all
-    }
-}
-
-/// Repeatable chance: the same number gives the same world.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % n as u64).unwrap()
-    }
-
-    fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
-        values[self.below(values.len())]
-    }
-
-    fn one_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
     }
 }
 
@@ -136,7 +115,7 @@ pub(super) fn exhaustive() -> World {
 
 /// A small world that dice made.
 pub(super) fn generated(seed: u64) -> World {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut b = Builder::default();
     let mut partners: Vec<PartnerId> = Vec::new();
     for _ in 0..=1 + dice.below(4) {

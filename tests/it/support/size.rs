@@ -1,5 +1,7 @@
 //! How much is tried, from which seed on, and the record of it that `./prove` prints.
 
+#![expect(clippy::panic, reason = "what was meant as a number and is none must not pass for the default")]
+
 use std::env;
 use std::fmt::Display;
 use std::fs::OpenOptions;
@@ -17,14 +19,14 @@ where
 }
 
 /// The seeds of the worlds to try: `PROVE_WORLDS` of them (else the given number), from `PROVE_SEED` (else 1) on.
-pub(super) fn seeds(otherwise: u64) -> impl Iterator<Item = u64> {
+pub(crate) fn seeds(otherwise: u64) -> impl Iterator<Item = u64> {
     let first: u64 = from_environment("PROVE_SEED", 1);
     let worlds: u64 = from_environment("PROVE_WORLDS", otherwise);
     (0..worlds).map(move |nth| first.wrapping_add(nth))
 }
 
 /// Notes for `./prove` how many of something were tried, as a line of the file that `PROVE_RECORD` names.
-pub(super) fn tried(what: &str, count: usize) {
+pub(crate) fn tried(what: &str, count: usize) {
     if let Ok(record) = env::var("PROVE_RECORD") {
         // One write of less than a page to a file opened for appending: lines of tests that run side by side stay whole.
         let mut file = OpenOptions::new().create(true).append(true).open(record).unwrap();
