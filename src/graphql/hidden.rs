@@ -10,8 +10,8 @@ use async_graphql::{Context, ErrorExtensionValues, PathSegment, ServerError, Val
 use super::error::Code;
 use crate::policy::{DataClass, HiddenReason};
 
-/// How many paths an entry of `extensions.hidden` names.
-const FIRST_PATHS: usize = 5;
+/// How many paths an entry of `extensions.hidden` names (DESIGN.md 9).
+const FIRST_PATHS: usize = 3;
 
 /// The request header by which a client chooses.
 pub const PLACEMENT_HEADER: &str = "hidden-fields";
