@@ -5,6 +5,7 @@
 #![expect(clippy::panic, reason = "helpers fail a test as a test does")]
 
 mod grammar;
+mod model;
 mod queries;
 mod records;
 mod values;
