@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 use async_graphql::parser::types::{Directive, ExecutableDocument, Field, Selection, SelectionSet, Type};
 use async_graphql::{Name, Positioned};
@@ -55,8 +56,8 @@ struct Walk<'a, 'w> {
 }
 
 /// Predicts the answer to a document of one operation.
-pub(super) fn answer<'w>(
-    model: &Model<'w>,
+pub(super) fn answer(
+    model: &Model<'_>,
     sdl: &Sdl,
     document: &ExecutableDocument,
     variables: &Value,
@@ -127,7 +128,8 @@ impl<'a, 'w> Walk<'a, 'w> {
         directives.iter().all(|directive| {
             let condition = directive.node.arguments.iter().find(|(name, _)| name.node == "if");
             let condition = condition.is_some_and(|(_, value)| {
-                let Ok(value) = value.node.clone().into_const_with(|name| self.variable(&name));
+                let Ok(value) =
+                    value.node.clone().into_const_with(|name| Ok::<_, Infallible>(self.variable(&name)));
                 value == async_graphql::Value::Boolean(true)
             });
             match directive.node.name.node.as_str() {
@@ -168,10 +170,9 @@ impl<'a, 'w> Walk<'a, 'w> {
         let sets: Vec<_> = merged.iter().map(|field| &field.selection_set.node).collect();
         let value = match answer {
             Answer::One(Some(object)) => self.object(&object, &sets).map(Value::Object),
-            Answer::One(None) => Ok(Value::Null),
             Answer::Many(objects) => self.list(ty, &objects, &sets),
             Answer::Leaf(value) => Ok(value),
-            Answer::Hidden(..) | Answer::Refused(_) => Ok(Value::Null),
+            Answer::One(None) | Answer::Hidden(..) | Answer::Refused(_) => Ok(Value::Null),
         };
         match value {
             Ok(value) => {
@@ -217,14 +218,15 @@ impl<'a, 'w> Walk<'a, 'w> {
 
     fn arguments(&self, field: &Field) -> Arguments {
         let given = field.arguments.iter().map(|(name, value)| {
-            let Ok(value) = value.node.clone().into_const_with(|name| self.variable(&name));
+            let Ok(value) =
+                value.node.clone().into_const_with(|name| Ok::<_, Infallible>(self.variable(&name)));
             (name.node.to_string(), value.into_json().unwrap())
         });
         given.filter(|(_, value)| !value.is_null()).collect()
     }
 
-    fn variable(&self, name: &Name) -> Result<async_graphql::Value, std::convert::Infallible> {
+    fn variable(&self, name: &Name) -> async_graphql::Value {
         let given = self.variables.get(name.as_str()).cloned().unwrap_or_default();
-        Ok(async_graphql::Value::from_json(given).unwrap())
+        async_graphql::Value::from_json(given).unwrap()
     }
 }

@@ -125,7 +125,7 @@ fn world(access: Access, portal_access: PortalAccess) -> World {
         });
         match viewer {
             Viewer::Partner { partner, role, .. } => {
-                world.memberships.push(Membership::Partner(partner, user, role))
+                world.memberships.push(Membership::Partner(partner, user, role));
             }
             Viewer::Customer { customer, role, .. } => {
                 world.memberships.push(Membership::Customer(customer, user, role));

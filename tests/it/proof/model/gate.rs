@@ -41,7 +41,7 @@ pub(super) struct Facts {
 }
 
 /// The table "for a partner user", a column of conditions for each row: the first that fails is the reason.
-pub(super) fn partners_table(class: &str, role: PartnerRole, facts: &Facts) -> Reason {
+pub(super) fn partners_table(class: &str, role: PartnerRole, facts: Facts) -> Reason {
     let runs = match facts.status {
         AccessStatus::Trial => !facts.trial_expired,
         AccessStatus::Active => true,
@@ -192,7 +192,7 @@ impl<'w> Gate<'w> {
         match who {
             Who::Partner(_, role) => {
                 let in_scope = self.exists(user, who, access);
-                partners_table(class, role, &self.facts(access, in_scope))
+                partners_table(class, role, self.facts(access, in_scope))
             }
             Who::Customer(..) | Who::Platform | Who::Scanner => {
                 self.on_customer(user, who, class, access.customer_id)
@@ -218,7 +218,7 @@ impl<'w> Gate<'w> {
     /// "The whole POSTURE decision for an ADMIN of the access's partner": under the access's own model or another.
     pub(super) fn for_an_admin(&self, class: &str, access: &Access, model: OperatingModel) -> Reason {
         let facts = Facts { model, ..self.facts(access, true) };
-        partners_table(class, PartnerRole::Admin, &facts)
+        partners_table(class, PartnerRole::Admin, facts)
     }
 
     /// Whether a customer exists for somebody, if only as a bare organisation.

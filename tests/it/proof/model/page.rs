@@ -35,9 +35,9 @@ impl Cursors {
             return false;
         };
         let place = (list.to_owned(), row.parse().unwrap());
-        let mut places = self.places.borrow_mut();
+        let mut known = self.places.borrow_mut();
         let mut texts = self.texts.borrow_mut();
-        *places.entry(text.to_owned()).or_insert_with(|| place.clone()) == place
+        *known.entry(text.to_owned()).or_insert_with(|| place.clone()) == place
             && texts.entry(place).or_insert_with(|| text.to_owned()) == text
     }
 }

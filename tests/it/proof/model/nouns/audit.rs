@@ -52,17 +52,17 @@ impl<'w> Model<'w> {
             _ => return None,
         })
     }
+}
 
-    pub(super) fn customer_audit_event(&self, row: &'w CustomerAuditEvent, name: &str) -> Option<Answer<'w>> {
-        Some(match name {
-            "id" => global(GlobalId::CustomerAuditEvent(row.customer_id, row.id)),
-            "at" => instant(row.at),
-            "actor" => leaf(row.actor.as_str()),
-            "action" => leaf(row.action.as_str()),
-            "reason" => leaf(row.reason.clone()),
-            "oldValue" => leaf(row.old_value.clone()),
-            "newValue" => leaf(row.new_value.clone()),
-            _ => return None,
-        })
-    }
+pub(super) fn customer_audit_event<'w>(row: &'w CustomerAuditEvent, name: &str) -> Option<Answer<'w>> {
+    Some(match name {
+        "id" => global(GlobalId::CustomerAuditEvent(row.customer_id, row.id)),
+        "at" => instant(row.at),
+        "actor" => leaf(row.actor.as_str()),
+        "action" => leaf(row.action.as_str()),
+        "reason" => leaf(row.reason.clone()),
+        "oldValue" => leaf(row.old_value.clone()),
+        "newValue" => leaf(row.new_value.clone()),
+        _ => return None,
+    })
 }

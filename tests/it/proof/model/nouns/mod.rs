@@ -108,13 +108,13 @@ impl<'w> Model<'w> {
             Object::Subscription(row) => self.subscription(row, name),
             Object::Finding(row) => self.finding(row, name),
             Object::Asset(row) => self.asset(row, name),
-            Object::Component(row) => self.component(row, name),
+            Object::Component(row) => posture::component(row, name),
             Object::Scan(row) => self.scan(row, name),
             Object::ScanSchedule(row) => self.scan_schedule(row, name),
-            Object::Evidence(row) => self.evidence(row, name),
-            Object::PostureShare(row) => self.posture_share(row, name),
+            Object::Evidence(row) => posture::evidence(row, name),
+            Object::PostureShare(row) => posture::posture_share(row, name),
             Object::PartnerAuditEvent(row) => self.partner_audit_event(row, name),
-            Object::CustomerAuditEvent(row) => self.customer_audit_event(row, name),
+            Object::CustomerAuditEvent(row) => audit::customer_audit_event(row, name),
             Object::Record(_, fields) => {
                 fields.iter().find(|(known, _)| *known == name).map(|(_, answer)| answer.clone())
             }
@@ -143,11 +143,11 @@ fn some<'w>(object: Object<'w>) -> Answer<'w> {
     Answer::One(Some(object))
 }
 
-fn instant<'w>(at: DateTime<Utc>) -> Answer<'w> {
+fn instant(at: DateTime<Utc>) -> Answer<'static> {
     leaf(at.to_rfc3339())
 }
 
-fn maybe_instant<'w>(at: Option<DateTime<Utc>>) -> Answer<'w> {
+fn maybe_instant(at: Option<DateTime<Utc>>) -> Answer<'static> {
     at.map_or(Answer::Leaf(Value::Null), instant)
 }
 

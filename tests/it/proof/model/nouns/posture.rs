@@ -101,39 +101,39 @@ impl<'w> Model<'w> {
             _ => return None,
         })
     }
+}
 
-    pub(super) fn component(&self, row: &'w Component, name: &str) -> Option<Answer<'w>> {
-        Some(match name {
-            "id" => global(GlobalId::Component(row.customer_id, row.id)),
-            "name" => leaf(row.name.as_str()),
-            "version" => leaf(row.version.clone()),
-            "purl" => leaf(row.purl.clone()),
-            "licenses" => leaf(row.licenses.clone()),
-            _ => return None,
-        })
-    }
+pub(super) fn component<'w>(row: &'w Component, name: &str) -> Option<Answer<'w>> {
+    Some(match name {
+        "id" => global(GlobalId::Component(row.customer_id, row.id)),
+        "name" => leaf(row.name.as_str()),
+        "version" => leaf(row.version.clone()),
+        "purl" => leaf(row.purl.clone()),
+        "licenses" => leaf(row.licenses.clone()),
+        _ => return None,
+    })
+}
 
-    pub(super) fn evidence(&self, row: &'w Evidence, name: &str) -> Option<Answer<'w>> {
-        Some(match name {
-            "id" => global(GlobalId::Evidence(row.customer_id, row.id)),
-            "control" => leaf(row.control.as_str()),
-            "title" => leaf(row.title.as_str()),
-            "createdAt" => instant(row.created_at),
-            "createdBy" => leaf(row.created_by.as_str()),
-            _ => return None,
-        })
-    }
+pub(super) fn evidence<'w>(row: &'w Evidence, name: &str) -> Option<Answer<'w>> {
+    Some(match name {
+        "id" => global(GlobalId::Evidence(row.customer_id, row.id)),
+        "control" => leaf(row.control.as_str()),
+        "title" => leaf(row.title.as_str()),
+        "createdAt" => instant(row.created_at),
+        "createdBy" => leaf(row.created_by.as_str()),
+        _ => return None,
+    })
+}
 
-    pub(super) fn posture_share(&self, row: &'w PostureShare, name: &str) -> Option<Answer<'w>> {
-        Some(match name {
-            "id" => global(GlobalId::PostureShare(row.customer_id, row.id)),
-            "label" => leaf(row.label.as_str()),
-            "createdAt" => instant(row.created_at),
-            "expiresAt" => instant(row.expires_at),
-            "revokedAt" => maybe_instant(row.revoked_at),
-            _ => return None,
-        })
-    }
+pub(super) fn posture_share<'w>(row: &'w PostureShare, name: &str) -> Option<Answer<'w>> {
+    Some(match name {
+        "id" => global(GlobalId::PostureShare(row.customer_id, row.id)),
+        "label" => leaf(row.label.as_str()),
+        "createdAt" => instant(row.created_at),
+        "expiresAt" => instant(row.expires_at),
+        "revokedAt" => maybe_instant(row.revoked_at),
+        _ => return None,
+    })
 }
 
 fn by_severity(findings: &[&Finding]) -> [usize; 5] {

@@ -28,7 +28,7 @@ impl Metered {
 impl<'w> Model<'w> {
     pub(super) fn subscription(&self, row: &'w Subscription, name: &str) -> Option<Answer<'w>> {
         let access = self.world().accesses.iter().find(|access| access.id == row.access_id).unwrap();
-        let price = self.a_month(row.price, row);
+        let price = a_month(row.price, row);
         let cost = self.unit_cost(row, self.gate.now);
         let priced = |amount: Option<Decimal>| match self.on_access(PRICING, access) {
             Some(reason) => Answer::Hidden(PRICING, reason),
@@ -50,7 +50,7 @@ impl<'w> Model<'w> {
                     self.world().add_ons.iter().filter(|add_on| add_on.access_id == row.access_id).collect();
                 add_ons.sort_by(|a, b| a.code.cmp(&b.code));
                 let add_on = |add_on: &'w posture_gateway::store::seed::AddOn| {
-                    let price = money(self.a_month(add_on.price, row), &row.currency);
+                    let price = money(a_month(add_on.price, row), &row.currency);
                     let fields = vec![
                         ("code", leaf(add_on.code.as_str())),
                         ("name", leaf(add_on.name.as_str())),
@@ -67,18 +67,10 @@ impl<'w> Model<'w> {
         })
     }
 
-    /// A year's price is divided by 12, to the cent.
-    pub(super) fn a_month(&self, price: Decimal, row: &Subscription) -> Decimal {
-        match row.billing_cycle {
-            BillingCycle::Monthly => cents(price),
-            BillingCycle::Annual => cents(price / Decimal::from(12)),
-        }
-    }
-
     /// The monthly price with add-ons.
     pub(super) fn recurring(&self, row: &Subscription) -> Decimal {
         let add_ons = self.world().add_ons.iter().filter(|add_on| add_on.access_id == row.access_id);
-        self.a_month(row.price, row) + add_ons.map(|add_on| self.a_month(add_on.price, row)).sum::<Decimal>()
+        a_month(row.price, row) + add_ons.map(|add_on| a_month(add_on.price, row)).sum::<Decimal>()
     }
 
     /// What the licence cost the partner at an instant; none where the platform had set no price.
@@ -129,5 +121,13 @@ impl<'w> Model<'w> {
                 ("periodEnd", leaf(metered.to.to_string())),
             ],
         ))
+    }
+}
+
+/// A year's price is divided by 12, to the cent.
+fn a_month(price: Decimal, row: &Subscription) -> Decimal {
+    match row.billing_cycle {
+        BillingCycle::Monthly => cents(price),
+        BillingCycle::Annual => cents(price / Decimal::from(12)),
     }
 }
