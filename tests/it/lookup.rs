@@ -289,3 +289,38 @@ async fn a_preview_answers_for_an_admin_whoever_asks() {
         assert_eq!(preview(persona, &bolt, "CUSTOMER_MANAGED").await, lost, "{persona:?}");
     }
 }
+
+#[tokio::test]
+async fn a_distributor_that_one_may_not_know_is_like_none_also_in_what_it_costs() {
+    let birch_under = |known: bool| {
+        let mut cast = Cast::new();
+        let top = cast.world.partner("Top");
+        for row in &mut cast.world.rows.partners {
+            // Above the distributor for its resellers, and above the reseller for a customer's users.
+            if known && row.id == cast.alder {
+                row.parent_id = Some(top);
+            }
+            if !known && row.id == cast.cedar {
+                row.parent_id = None;
+            }
+        }
+        cast.world
+    };
+    let (without, with) = (App::start(birch_under(false)).await, App::start(birch_under(true)).await);
+    for (persona, document) in [
+        (Persona::PartnerAdmin, "{ partner { parent { name parent { name } } } }"),
+        (
+            Persona::ReadOnlyPortalAdmin,
+            "{ customer { accesses(last: 1) { nodes { partner { name parent { name } } } } } }",
+        ),
+        (
+            Persona::ReadOnlyPortalReader,
+            "{ customer { accesses(first: 1) { nodes { partner { children { nodes { parent { name } } } } } } } }",
+        ),
+    ] {
+        let replies =
+            [without.sign_in(persona).ask(document).await, with.sign_in(persona).ask(document).await];
+        assert_eq!(replies[0], replies[1], "{persona:?}");
+        assert!(replies[0].codes().is_empty(), "{}", replies[0].text);
+    }
+}

@@ -84,7 +84,8 @@ macro_rules! columns {
 const COLUMNS: &str = columns!();
 const COLUMNS_WITH_PARTNER: &str = concat!(
     columns!(),
-    ", w.name as partner_name, w.parent_id as partner_parent_id, w.currency as partner_currency, \
+    ", w.name as partner_name, w.currency as partner_currency, \
+     (select p.id from partners p where p.id = w.parent_id) as partner_parent_id, \
      w.created_at as partner_created_at"
 );
 

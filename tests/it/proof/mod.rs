@@ -4,8 +4,12 @@
 
 #![expect(clippy::panic, reason = "helpers fail a test as a test does")]
 
+mod changes;
+mod difference;
+mod eyes;
 mod grammar;
 mod model;
+mod noninterference;
 mod queries;
 mod records;
 mod values;

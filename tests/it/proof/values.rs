@@ -18,6 +18,21 @@ pub(super) struct Values {
 }
 
 impl Values {
+    /// Of several worlds: what is only in one of them is asked for too, what is in more of them more often.
+    pub(super) fn of_all(worlds: &[&World]) -> Self {
+        let mut all = Self { ids: BTreeMap::new(), texts: BTreeMap::new() };
+        for world in worlds {
+            let own = Self::of(world);
+            for (kind, ids) in own.ids {
+                all.ids.entry(kind).or_default().extend(ids);
+            }
+            for (argument, texts) in own.texts {
+                all.texts.entry(argument).or_default().extend(texts);
+            }
+        }
+        all
+    }
+
     pub(super) fn of(world: &World) -> Self {
         let mut ids: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         let mut add = |kind, id: GlobalId| ids.entry(kind).or_default().push(id.to_string());

@@ -59,6 +59,36 @@ pub(super) fn more_of(customer: CustomerId, seed: u64) -> World {
     b.rows
 }
 
+/// A customer with everything that belongs to it, new to a world, created by one of some partners and sold by others.
+pub(super) fn newcomer(seed: u64, partners: &[seed::Partner]) -> World {
+    let mut b = Builder::new(seed, "proof, newcomer");
+    b.rows.partners = partners.to_vec();
+    let ids: Vec<PartnerId> = partners.iter().map(|row| row.id).collect();
+    let customer = b.customer(&ids);
+    b.sell(customer, &ids, &[]);
+    b.customer_people(customer);
+    b.posture(customer);
+    b.partner_events(&ids);
+    b.rows.partners.clear();
+    b.rows
+}
+
+/// An access with its subscription, new to a world.
+pub(super) fn rival(
+    seed: u64,
+    customer: &seed::Customer,
+    partner: &seed::Partner,
+    live_already: bool,
+) -> World {
+    let mut b = Builder::new(seed, "proof, rival");
+    b.rows.partners.push(partner.clone());
+    b.rows.customers.push(customer.clone());
+    b.access(customer.customer_id, partner.id, live_already);
+    b.rows.partners.clear();
+    b.rows.customers.clear();
+    b.rows
+}
+
 impl Builder {
     fn new(seed: u64, kind: &str) -> Self {
         Self { dice: Dice::new(seed), rows: World::default(), kind: format!("{kind} {seed}"), ids: 0 }

@@ -1,5 +1,7 @@
 //! How much is tried, from which seed on, and the record of it that `./prove` prints.
 
+#![expect(clippy::panic, reason = "what was meant as a number and is none must not pass for the default")]
+
 use std::env;
 use std::fmt::Display;
 use std::fs::OpenOptions;

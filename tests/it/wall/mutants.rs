@@ -2,8 +2,6 @@
 //!
 //! Every break is made and rolled back in one transaction of the owner, lowered to the gateway's role for the looking.
 
-use std::time::Instant;
-
 use posture_gateway::store::seed::World;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
@@ -12,6 +10,7 @@ use super::expected::Gate;
 use super::matrix::hold;
 use super::observed::{RELATIONS, Shown, difference, read};
 use super::worlds::exhaustive;
+use crate::support::size;
 
 /// What stands in policies, by what it answers: each is tried in the place of each other.
 const FAMILIES: &[&[&str]] = &[
@@ -238,14 +237,14 @@ async fn unnoticed(world: &World, owner: &mut PgConnection, breaks: &[Break]) ->
         Break { name: "nothing".to_owned(), sql: "select".to_owned(), relations: RELATIONS.to_vec() };
     assert!(!is_noticed(owner, &unbroken, &due).await, "a difference without any break");
 
-    let start = Instant::now();
     let mut unnoticed = Vec::new();
     for made in breaks {
         if !is_noticed(owner, made, &due).await {
             unnoticed.push(made.name.clone());
         }
     }
-    println!("{} breaks tried, {} unnoticed, {:?}", breaks.len(), unnoticed.len(), start.elapsed());
+    size::tried("breaks of policies and their rules", breaks.len());
+    size::tried("breaks that somebody noticed", breaks.len() - unnoticed.len());
     unnoticed
 }
 

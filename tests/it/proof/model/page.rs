@@ -34,11 +34,11 @@ impl Cursors {
         let Some((list, row)) = mark.strip_prefix(MARK).and_then(|place| place.rsplit_once(" at ")) else {
             return false;
         };
-        let place = (list.to_owned(), row.parse().unwrap());
+        let place: Place = (list.to_owned(), row.parse().unwrap());
         let mut known = self.places.borrow_mut();
-        let mut texts = self.texts.borrow_mut();
+        let mut given = self.texts.borrow_mut();
         *known.entry(text.to_owned()).or_insert_with(|| place.clone()) == place
-            && texts.entry(place).or_insert_with(|| text.to_owned()) == text
+            && given.entry(place).or_insert_with(|| text.to_owned()) == text
     }
 }
 
@@ -69,7 +69,7 @@ impl<'w> List<'w> {
                 continue;
             };
             match cursors.places.borrow().get(text.as_str().unwrap()) {
-                Some((list, row)) if *list == self.name => {
+                Some((place, row)) if *place == self.name => {
                     bounds.push(Some(self.rows.iter().position(|(id, ..)| id == row).unwrap()));
                 }
                 _ => return Answer::Refused("BAD_USER_INPUT"),

@@ -186,7 +186,7 @@ fn severity_place(severity: Severity) -> usize {
 }
 
 /// A class of data for each, with the reason where it is hidden; the sentence is only there or not.
-fn visibility<'w>(reason: impl Fn(&'static str) -> Reason) -> Answer<'w> {
+fn visibility(reason: impl Fn(&'static str) -> Reason) -> Answer<'static> {
     let entry = |class: &'static str| {
         let hidden = reason(class);
         Some(record(

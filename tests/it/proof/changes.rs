@@ -1,0 +1,523 @@
+//! Another world that differs only in what the gate hides from a viewer: rows changed, added and taken away, whole
+//! customers and partners among them. What is hidden, [`Eyes`] say.
+
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
+use posture_gateway::domain::customer::PortalAccess;
+use posture_gateway::domain::finding::{FindingStatus, Severity};
+use posture_gateway::domain::ids::{CustomerId, PartnerId, UserId};
+use posture_gateway::domain::subscription::LicenseModel;
+use posture_gateway::domain::user::{CustomerRole, PartnerRole};
+use posture_gateway::store::seed::{self, Membership, World, deterministic_id};
+
+use super::eyes::{Eyes, Who};
+use super::worlds::{more_of, newcomer, rival};
+use crate::support::dice::Dice;
+use crate::support::world::{NOW, days};
+
+/// The other world of a number, for a viewer.
+pub(super) fn change(world: &World, viewer: UserId, seed: u64) -> World {
+    let eyes = Eyes::of(world, viewer);
+    let mut change = Change { eyes, viewer, seed, dice: Dice::new(seed), to: world.clone() };
+    change.organisations();
+    change.accesses();
+    change.prices();
+    change.people();
+    for customer in change.to.customers.iter().map(|row| row.customer_id).collect::<Vec<_>>() {
+        change.posture(customer);
+        change.activity(customer);
+        change.security(customer);
+    }
+    change.logs();
+    change.additions();
+    change.to
+}
+
+struct Change<'w> {
+    /// On the world as it was: what was hidden then may differ now.
+    eyes: Eyes<'w>,
+    viewer: UserId,
+    seed: u64,
+    dice: Dice,
+    to: World,
+}
+
+/// Takes away one in four rows that may go, changes half of the others that are hidden, and says which ones went.
+fn stir<Row, Id: Eq + std::hash::Hash>(
+    dice: &mut Dice,
+    rows: &mut Vec<Row>,
+    hidden: impl Fn(&Row) -> bool,
+    id: impl Fn(&Row) -> Id,
+    mut change: impl FnMut(&mut Dice, &mut Row),
+) -> HashSet<Id> {
+    let mut gone = HashSet::new();
+    rows.retain_mut(|row| {
+        if !hidden(row) {
+            return true;
+        }
+        match dice.below(4) {
+            0 => {
+                gone.insert(id(row));
+                return false;
+            }
+            1 | 2 => change(dice, row),
+            _ => {}
+        }
+        true
+    });
+    gone
+}
+
+impl Change<'_> {
+    fn mark(&mut self) -> String {
+        format!("other {}", self.dice.below(3))
+    }
+
+    /// Partners and customers that the viewer never meets.
+    fn organisations(&mut self) {
+        let unmet = deterministic_id("proof, unmet", self.seed);
+        let name = self.mark();
+        let mut above = false;
+        for row in &mut self.to.partners {
+            let met = self.eyes.partner(row.id);
+            let parent_met = row.parent_id.is_some_and(|parent| self.eyes.partner(parent));
+            if !met && self.dice.one_in(2) {
+                row.name.clone_from(&name);
+            }
+            // Who stands above is shown where both are met; whoever is below the viewer's own partner has it above.
+            let shown = met && parent_met || self.eyes.who == Who::PlatformAdmin;
+            if !shown && Some(row.id) != self.eyes.employer() {
+                match self.dice.below(3) {
+                    0 => row.parent_id = None,
+                    1 => {
+                        row.parent_id = Some(PartnerId(unmet));
+                        above = true;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if self.eyes.who != Who::PlatformAdmin && (above || self.dice.one_in(2)) {
+            let partner = seed::Partner {
+                id: PartnerId(unmet),
+                parent_id: None,
+                name,
+                currency: "EUR".to_owned(),
+                created_at: days(-300),
+            };
+            self.to.partners.push(partner);
+        }
+        let mut gone = HashSet::new();
+        let name = self.mark();
+        for row in &mut self.to.customers {
+            let own = self.eyes.employer();
+            let known = &self.eyes.world().partners;
+            let other = known[self.dice.below(known.len())].id;
+            if Some(row.created_by) != own && Some(other) != own {
+                row.created_by = other;
+            }
+            if self.eyes.customer(row.customer_id) {
+                continue;
+            }
+            match self.dice.below(4) {
+                0 => {
+                    gone.insert(row.customer_id);
+                }
+                1 | 2 => {
+                    row.name.clone_from(&name);
+                    row.portal_access = self.dice.one_of(PortalAccess::ALL);
+                }
+                _ => {}
+            }
+        }
+        for row in &mut self.to.accesses {
+            if !self.eyes.customer(row.customer_id)
+                && let Some(customer) =
+                    self.to.customers.iter().find(|own| own.customer_id == row.customer_id)
+            {
+                row.customer_name.clone_from(&customer.name);
+            }
+        }
+        self.forget_customers(&gone);
+    }
+
+    /// Takes everything away that belongs to some customers.
+    fn forget_customers(&mut self, gone: &HashSet<CustomerId>) {
+        macro_rules! forget {
+            ($($table:ident)*) => {$( self.to.$table.retain(|row| !gone.contains(&row.customer_id)); )*};
+        }
+        forget! {
+            customers accesses subscriptions add_ons assets findings components scans scan_reports scan_schedules
+            scan_schedule_targets evidence posture_shares security_settings api_keys customer_audit_events
+        }
+        self.to.partner_audit_events.retain(|row| row.customer_id.is_none_or(|id| !gone.contains(&id)));
+        self.to.memberships.retain(|membership| match membership {
+            Membership::Partner(..) => true,
+            Membership::Customer(id, ..) | Membership::Scanner(id, _) | Membership::Assignment(id, ..) => {
+                !gone.contains(id)
+            }
+        });
+    }
+
+    /// Accesses that do not exist for the viewer, subscriptions that are withheld, and what has passed.
+    fn accesses(&mut self) {
+        let Self { eyes, dice, to, .. } = self;
+        let hidden = |row: &seed::Access| !eyes.access(row);
+        let gone = stir(
+            dice,
+            &mut to.accesses,
+            hidden,
+            |row| row.id,
+            |dice, row| {
+                row.operating_model = dice.one_of(OperatingModel::ALL);
+                row.privilege_ceiling = dice.one_of(Privilege::ALL);
+                row.customer_consent = dice.one_of(Privilege::ALL);
+                row.consent_until = None;
+                row.version += 1;
+                row.created_at -= TimeDelta::days(1);
+                if row.status.is_live() && dice.one_in(3) {
+                    row.status = AccessStatus::Ended;
+                    row.ended_at = Some(days(-1));
+                } else if row.status.is_live() {
+                    row.status = dice.one_of(&[AccessStatus::Active, AccessStatus::Suspended]);
+                }
+            },
+        );
+        to.add_ons.retain(|row| !gone.contains(&row.access_id));
+        to.partner_audit_events.retain(|row| row.access_id.is_none_or(|id| !gone.contains(&id)));
+        to.memberships.retain(
+            |membership| !matches!(membership, Membership::Assignment(_, id, _) if gone.contains(id)),
+        );
+        to.subscriptions.retain(|row| !gone.contains(&row.access_id));
+        // A consent whose time is over says the lower one, and no longer when it fell.
+        for row in &mut to.accesses {
+            let passed = row.consent_until.is_some_and(|until| until <= NOW);
+            if !hidden(row) && passed && dice.one_in(2) {
+                row.consent_until = Some(NOW - TimeDelta::hours(1));
+            }
+        }
+        let withheld = |row: &seed::Subscription| {
+            let access = eyes.world().accesses.iter().find(|access| access.id == row.access_id);
+            access.is_some_and(|access| !eyes.subscription(access))
+        };
+        let gone = stir(
+            dice,
+            &mut to.subscriptions,
+            withheld,
+            |row| row.access_id,
+            |dice, row| {
+                dice.one_of(&["Basic", "Pro", "Secret"]).clone_into(&mut row.plan);
+                row.price += rust_decimal::Decimal::ONE;
+                row.quantity = row.quantity.map(|quantity| quantity + 1);
+            },
+        );
+        to.add_ons.retain(|row| !gone.contains(&row.access_id));
+    }
+
+    /// Prices, and whether a licence is prepaid, which only the unit cost tells.
+    fn prices(&mut self) {
+        if self.eyes.prices() {
+            return;
+        }
+        let Self { dice, to, .. } = self;
+        for row in &mut to.subscriptions {
+            row.prepaid ^= dice.one_in(2);
+        }
+        let id = |row: &seed::Price| (row.license_model, row.currency.clone(), row.valid_from);
+        stir(
+            dice,
+            &mut to.pricing,
+            |_| true,
+            id,
+            |dice, row| {
+                row.unit_cost = dice.one_of(&[1, 77, 123_456]).into();
+                row.prepaid_unit_cost = dice.one_of(&[0, 66]).into();
+            },
+        );
+    }
+
+    /// Other people, their roles and assignments.
+    fn people(&mut self) {
+        let Self { eyes, viewer, dice, to, seed } = self;
+        let listed: HashSet<UserId> = to
+            .memberships
+            .iter()
+            .filter_map(|membership| match *membership {
+                Membership::Customer(customer, user, _) if eyes.security(customer) => Some(user),
+                _ => None,
+            })
+            .collect();
+        for (nth, row) in to.users.iter_mut().enumerate() {
+            if row.id == *viewer || listed.contains(&row.id) || dice.one_in(3) {
+                continue;
+            }
+            "Somebody else".clone_into(&mut row.name);
+            row.email = dice.one_in(2).then(|| format!("else-{nth}-{seed}@example.com"));
+            if dice.one_in(4) {
+                row.disabled_at = match row.disabled_at {
+                    Some(_) => None,
+                    None => Some(days(-1)),
+                };
+            }
+        }
+        to.memberships.retain_mut(|membership| match membership {
+            Membership::Partner(_, user, role) => {
+                if user != viewer && dice.one_in(4) {
+                    *role = dice.one_of(PartnerRole::ALL);
+                }
+                true
+            }
+            Membership::Customer(customer, user, role) => {
+                if user == viewer || eyes.security(*customer) {
+                    return true;
+                }
+                *role = dice.one_of(CustomerRole::ALL);
+                !dice.one_in(4)
+            }
+            Membership::Scanner(..) => !dice.one_in(4),
+            Membership::Assignment(_, _, user) => user == viewer || !dice.one_in(4),
+        });
+    }
+
+    fn posture(&mut self, customer: CustomerId) {
+        if self.eyes.posture(customer) {
+            return;
+        }
+        let assets_metered = self.eyes.metered(customer, LicenseModel::PerAsset);
+        let scans_metered = self.eyes.metered(customer, LicenseModel::PerScan);
+        let name = self.mark();
+        let seed = self.seed;
+        let Self { dice, to, .. } = self;
+        macro_rules! of_customer {
+            () => {
+                |row| row.customer_id == customer
+            };
+        }
+        let mut nth = 0;
+        let hidden = |row: &seed::Asset| row.customer_id == customer;
+        let mut other = |row: &mut seed::Asset| {
+            nth += 1;
+            row.value = format!("{nth}.{seed}.example");
+            row.first_seen_at -= TimeDelta::days(2);
+        };
+        if assets_metered {
+            to.assets.iter_mut().filter(|row| hidden(row)).for_each(&mut other);
+        } else {
+            let gone = stir(dice, &mut to.assets, hidden, |row| row.id, |_, row| other(row));
+            to.scan_schedule_targets.retain(|row| !gone.contains(&row.asset_id));
+            for row in &mut to.findings {
+                row.asset_id = row.asset_id.filter(|id| !gone.contains(id));
+            }
+        }
+        stir(
+            dice,
+            &mut to.findings,
+            of_customer!(),
+            |row| row.id,
+            |dice, row: &mut seed::Finding| {
+                row.severity = dice.one_of(Severity::ALL);
+                row.status = dice.one_of(FindingStatus::ALL);
+                row.title.clone_from(&name);
+                row.sla_due_at = row.sla_due_at.map(|due| due - TimeDelta::days(30));
+            },
+        );
+        stir(
+            dice,
+            &mut to.components,
+            of_customer!(),
+            |row| row.id,
+            |_, row: &mut seed::Component| {
+                row.name.clone_from(&name);
+            },
+        );
+        // Metered when it was asked for, and never taken back: fewer scans are not less used.
+        let gone = stir(
+            dice,
+            &mut to.scans,
+            of_customer!(),
+            |row| row.id,
+            |_, row: &mut seed::Scan| {
+                row.profile.clone_from(&name);
+                row.finished_at = row.finished_at.map(|at| at + TimeDelta::hours(1));
+            },
+        );
+        to.scan_reports.retain(|row| !gone.contains(&row.scan_id));
+        stir(
+            dice,
+            &mut to.scan_reports,
+            of_customer!(),
+            |row| row.scan_id,
+            |_, row: &mut seed::ScanReport| {
+                row.open_critical += 7;
+            },
+        );
+        let schedules = &mut to.scan_schedules;
+        let gone = stir(
+            dice,
+            schedules,
+            of_customer!(),
+            |row| row.id,
+            |_, row: &mut seed::ScanSchedule| {
+                row.enabled = !row.enabled;
+                row.profile.clone_from(&name);
+            },
+        );
+        to.scan_schedule_targets.retain(|row| !gone.contains(&row.scan_schedule_id));
+        stir(
+            dice,
+            &mut to.evidence,
+            of_customer!(),
+            |row| row.id,
+            |_, row: &mut seed::Evidence| {
+                row.title.clone_from(&name);
+            },
+        );
+        stir(
+            dice,
+            &mut to.posture_shares,
+            of_customer!(),
+            |row| row.id,
+            |_, row: &mut seed::PostureShare| {
+                row.label.clone_from(&name);
+            },
+        );
+        self.more_posture(customer, assets_metered, scans_metered);
+    }
+
+    /// New rows of a posture that is hidden; none that a shown licence would count.
+    fn more_posture(&mut self, customer: CustomerId, assets_metered: bool, scans_metered: bool) {
+        let seed = self.seed;
+        let mut more = more_of(customer, self.dice.number());
+        if assets_metered {
+            more.assets.clear();
+            more.scan_schedule_targets.clear();
+            more.findings.iter_mut().for_each(|row| row.asset_id = None);
+        }
+        for (nth, row) in more.assets.iter_mut().enumerate() {
+            row.value = format!("more-{nth}.{seed}.example");
+        }
+        if scans_metered {
+            more.scans.clear();
+            more.scan_reports.clear();
+        }
+        self.to.assets.append(&mut more.assets);
+        self.to.findings.append(&mut more.findings);
+        self.to.components.append(&mut more.components);
+        self.to.scans.append(&mut more.scans);
+        self.to.scan_reports.append(&mut more.scan_reports);
+        self.to.scan_schedules.append(&mut more.scan_schedules);
+        self.to.scan_schedule_targets.append(&mut more.scan_schedule_targets);
+        self.to.evidence.append(&mut more.evidence);
+        self.to.posture_shares.append(&mut more.posture_shares);
+    }
+
+    fn activity(&mut self, customer: CustomerId) {
+        if self.eyes.activity(customer) {
+            return;
+        }
+        let actor = self.mark();
+        let hidden = |row: &seed::CustomerAuditEvent| row.customer_id == customer;
+        stir(
+            &mut self.dice,
+            &mut self.to.customer_audit_events,
+            hidden,
+            |row| row.id,
+            |_, row| {
+                row.actor.clone_from(&actor);
+            },
+        );
+        let mut more = more_of(customer, self.dice.number());
+        self.to.customer_audit_events.append(&mut more.customer_audit_events);
+    }
+
+    fn security(&mut self, customer: CustomerId) {
+        if self.eyes.security(customer) {
+            return;
+        }
+        let label = self.mark();
+        let Self { dice, to, .. } = self;
+        let settings = |row: &seed::SecuritySettings| row.customer_id == customer;
+        stir(
+            dice,
+            &mut to.security_settings,
+            settings,
+            |row| row.customer_id,
+            |_, row| {
+                row.saml_enabled = !row.saml_enabled;
+                row.saml_issuer = Some("https://other.example".to_owned());
+            },
+        );
+        let keys = |row: &seed::ApiKey| row.customer_id == customer;
+        stir(dice, &mut to.api_keys, keys, |row| row.id, |_, row| row.label.clone_from(&label));
+        let mut more = more_of(customer, dice.number());
+        to.api_keys.append(&mut more.api_keys);
+        if !to.security_settings.iter().any(settings) {
+            to.security_settings.append(&mut more.security_settings);
+        }
+    }
+
+    /// The audit logs of partners.
+    fn logs(&mut self) {
+        let Self { eyes, dice, to, .. } = self;
+        let hidden = |row: &seed::PartnerAuditEvent| !eyes.log(row.partner_id);
+        stir(
+            dice,
+            &mut to.partner_audit_events,
+            hidden,
+            |row| row.id,
+            |_, row| "other".clone_into(&mut row.actor),
+        );
+    }
+
+    /// New customers of other partners, and rivals' accesses to the customers that are there.
+    fn additions(&mut self) {
+        if self.eyes.who == Who::PlatformAdmin {
+            return;
+        }
+        let own = self.eyes.employer();
+        let others: Vec<_> = self.to.partners.iter().filter(|row| Some(row.id) != own).cloned().collect();
+        if others.is_empty() {
+            return;
+        }
+        if self.dice.one_in(2) {
+            let new = newcomer(self.dice.number(), &others);
+            self.add(new);
+        }
+        for customer in self.to.customers.clone() {
+            // To its own users the customer's accesses are shown, but for a reader behind a closed portal.
+            let shown = match self.eyes.who {
+                Who::Customer(own, role, portal) => {
+                    own == customer.customer_id
+                        && (role == CustomerRole::Admin || portal != PortalAccess::Disabled)
+                }
+                Who::PartnerAdmin(_) | Who::PartnerOperator(_) | Who::PlatformAdmin | Who::Nobody => false,
+            };
+            if shown || !self.dice.one_in(4) {
+                continue;
+            }
+            let partner = &others[self.dice.below(others.len())];
+            let live = self.to.accesses.iter().any(|row| {
+                (row.customer_id, row.partner_id) == (customer.customer_id, partner.id)
+                    && row.status.is_live()
+            });
+            let new = rival(self.dice.number(), &customer, partner, live);
+            self.add(new);
+        }
+    }
+
+    /// Adds all that a small world has.
+    fn add(&mut self, mut new: World) {
+        macro_rules! add {
+            ($($table:ident)*) => {$( self.to.$table.append(&mut new.$table); )*};
+        }
+        // No e-mail address twice.
+        new.users.iter_mut().for_each(|row| row.email = None);
+        add! {
+            customers users memberships accesses subscriptions add_ons assets findings components scans scan_reports
+            scan_schedules scan_schedule_targets evidence posture_shares security_settings api_keys
+            partner_audit_events customer_audit_events
+        }
+    }
+}

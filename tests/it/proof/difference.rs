@@ -1,0 +1,186 @@
+//! The difference between two worlds, row by row, and its way into a database that holds the first: triggers, keys and
+//! checks see it as they see any other change.
+
+use std::collections::BTreeMap;
+
+use posture_gateway::store::seed::{Membership, World};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// What differs in one table.
+pub(super) struct Difference {
+    pub(super) table: &'static str,
+    keys: &'static [&'static str],
+    pub(super) gone: Vec<Value>,
+    /// As they were, and as they are.
+    pub(super) changed: Vec<(Value, Value)>,
+    pub(super) new: Vec<Value>,
+}
+
+fn rows<Row: Serialize>(rows: &[Row]) -> Vec<Value> {
+    rows.iter().map(|row| serde_json::to_value(row).unwrap()).collect()
+}
+
+fn members(world: &World, of: &str) -> Vec<Value> {
+    let rows = world.memberships.iter().map(|membership| match *membership {
+        Membership::Partner(partner, user, role) => (
+            "partner_users",
+            json!({ "partner_id": partner, "user_id": user, "kind": "PARTNER_USER", "role": role }),
+        ),
+        Membership::Customer(customer, user, role) => (
+            "customer_users",
+            json!({ "customer_id": customer, "user_id": user, "kind": "CUSTOMER_USER", "role": role }),
+        ),
+        Membership::Scanner(customer, user) => {
+            ("scanner_customers", json!({ "customer_id": customer, "user_id": user, "kind": "SCANNER" }))
+        }
+        Membership::Assignment(customer, access, user) => {
+            ("operator_assignments", json!({ "customer_id": customer, "access_id": access, "user_id": user }))
+        }
+    });
+    rows.filter(|(table, _)| *table == of).map(|(_, row)| row).collect()
+}
+
+/// A table, its key and its rows.
+type Table = (&'static str, &'static [&'static str], Vec<Value>);
+
+/// Every table, those that others refer to first.
+fn tables(world: &World) -> Vec<Table> {
+    const OF_TENANT: &[&str] = &["customer_id", "id"];
+    const OF_ACCESS: &[&str] = &["customer_id", "access_id"];
+    vec![
+        ("partners", &["id"], rows(&world.partners)),
+        ("customers", &["customer_id"], rows(&world.customers)),
+        ("users", &["id"], rows(&world.users)),
+        ("partner_users", &["partner_id", "user_id"], members(world, "partner_users")),
+        ("customer_users", &["customer_id", "user_id"], members(world, "customer_users")),
+        ("scanner_customers", &["customer_id", "user_id"], members(world, "scanner_customers")),
+        ("accesses", OF_TENANT, rows(&world.accesses)),
+        (
+            "operator_assignments",
+            &["customer_id", "access_id", "user_id"],
+            members(world, "operator_assignments"),
+        ),
+        ("subscriptions", OF_ACCESS, rows(&world.subscriptions)),
+        ("subscription_add_ons", &["customer_id", "access_id", "code"], rows(&world.add_ons)),
+        ("pricing", &["license_model", "currency", "valid_from"], rows(&world.pricing)),
+        ("assets", OF_TENANT, rows(&world.assets)),
+        ("findings", OF_TENANT, rows(&world.findings)),
+        ("components", OF_TENANT, rows(&world.components)),
+        ("scans", OF_TENANT, rows(&world.scans)),
+        ("scan_reports", &["customer_id", "scan_id"], rows(&world.scan_reports)),
+        ("scan_schedules", OF_TENANT, rows(&world.scan_schedules)),
+        (
+            "scan_schedule_targets",
+            &["customer_id", "scan_schedule_id", "asset_id"],
+            rows(&world.scan_schedule_targets),
+        ),
+        ("evidence", OF_TENANT, rows(&world.evidence)),
+        ("posture_shares", OF_TENANT, rows(&world.posture_shares)),
+        ("security_settings", &["customer_id"], rows(&world.security_settings)),
+        ("api_keys", OF_TENANT, rows(&world.api_keys)),
+        ("partner_audit_events", &["partner_id", "id"], rows(&world.partner_audit_events)),
+        ("customer_audit_events", OF_TENANT, rows(&world.customer_audit_events)),
+    ]
+}
+
+/// What differs between two worlds, tables that others refer to first.
+pub(super) fn differences(before: &World, after: &World) -> Vec<Difference> {
+    let both = tables(before).into_iter().zip(tables(after));
+    both.map(|((table, keys, before), (_, _, after))| {
+        let key = |row: &Value| keys.iter().map(|key| row[*key].to_string()).collect::<Vec<_>>();
+        let mut old: BTreeMap<_, _> = before.into_iter().map(|row| (key(&row), row)).collect();
+        let (mut changed, mut new) = (Vec::new(), Vec::new());
+        for row in after {
+            match old.remove(&key(&row)) {
+                Some(same) if same == row => {}
+                Some(old) => changed.push((old, row)),
+                None => new.push(row),
+            }
+        }
+        Difference { table, keys, gone: old.into_values().collect(), changed, new }
+    })
+    .filter(|difference| difference.rows().next().is_some())
+    .collect()
+}
+
+impl Difference {
+    /// Every row that is not the same in both.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Value> {
+        self.gone.iter().chain(self.changed.iter().map(|(_, row)| row)).chain(&self.new)
+    }
+
+    /// The rows by which somebody to whom they are shown can tell the worlds apart.
+    pub(super) fn telling(&self) -> impl Iterator<Item = &Value> {
+        // No field says who created a customer or whether a licence is prepaid, and a consent's end is told until it comes.
+        const UNTOLD: &[&str] = &["created_by", "prepaid", "consent_until"];
+        let same = |old: &Value, new: &Value| {
+            let columns = new.as_object().into_iter().flatten();
+            columns
+                .filter(|(column, _)| !UNTOLD.contains(&column.as_str()))
+                .all(|(column, new)| old[column] == *new)
+        };
+        let changed = self.changed.iter().filter(move |(old, new)| !same(old, new)).map(|(_, row)| row);
+        self.gone.iter().chain(changed).chain(&self.new)
+    }
+
+    fn source(&self, rows: &[Value]) -> String {
+        let json = serde_json::to_string(rows).unwrap().replace('\'', "''");
+        format!("json_populate_recordset(null::{}, '{json}')", self.table)
+    }
+
+    fn same_key(&self) -> String {
+        let keys = self.keys.iter().map(|key| format!("t.{key} = n.{key}"));
+        keys.collect::<Vec<_>>().join(" and ")
+    }
+
+    fn delete(&self) -> String {
+        if self.gone.is_empty() {
+            return String::new();
+        }
+        // What triggers counted for a customer goes with it.
+        let counted: &[&str] = match self.table {
+            "customers" => &["posture_rollups", "posture_due", "usage_assets", "usage_scans"],
+            _ => &[],
+        };
+        let delete = |table: &&str| {
+            format!("delete from {table} t using {} n where {};\n", self.source(&self.gone), self.same_key())
+        };
+        counted.iter().chain([&self.table]).map(delete).collect()
+    }
+
+    fn update(&self) -> String {
+        let changed: Vec<_> = self.changed.iter().map(|(_, row)| row.clone()).collect();
+        let Some(first) = changed.first() else { return String::new() };
+        let columns =
+            first.as_object().unwrap().keys().filter(|column| !self.keys.contains(&column.as_str()));
+        let set: Vec<_> = columns.map(|column| format!("{column} = n.{column}")).collect();
+        format!(
+            "update {} t set {} from {} n where {};\n",
+            self.table,
+            set.join(", "),
+            self.source(&changed),
+            self.same_key()
+        )
+    }
+
+    fn insert(&self) -> String {
+        if self.new.is_empty() {
+            return String::new();
+        }
+        format!("insert into {} select * from {};\n", self.table, self.source(&self.new))
+    }
+}
+
+/// What turns a database that holds the one world into one that holds the other.
+pub(super) fn sql(differences: &[Difference]) -> String {
+    // A finding lets go of its asset before that goes; a live access ends before the next one of its pair begins; a
+    // partner may go below a new one.
+    let (partners, others): (Vec<_>, Vec<_>) = differences.iter().partition(|own| own.table == "partners");
+    let updates = others.iter().map(|own| own.update());
+    let statements = updates
+        .chain(differences.iter().rev().map(Difference::delete))
+        .chain(differences.iter().map(Difference::insert))
+        .chain(partners.iter().map(|own| own.update()));
+    format!("begin;\n{}commit;", statements.collect::<String>())
+}

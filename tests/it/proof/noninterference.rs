@@ -1,0 +1,426 @@
+//! Two worlds that differ only in what the gate hides from a viewer answer that viewer alike (DESIGN.md 4): status,
+//! headers, body to the byte, and how many statements it took.
+//!
+//! The worlds of a seed form a chain in one database: each differs from the one before in what is hidden from one viewer,
+//! who is asked the same before and after. Each time somebody to whom a changed row is shown must see the change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+use posture_gateway::store::seed::World;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+
+use super::changes::change;
+use super::difference::{Difference, differences, sql};
+use super::eyes::{Eyes, Who};
+use super::queries::{Page, query};
+use super::size;
+use super::values::{Values, quoted};
+use super::worlds;
+use crate::support::app::{App, Client, Reply};
+use crate::support::dice::Dice;
+
+/// Worlds in every run.
+const WORLDS: u64 = 16;
+/// Viewers a world, each with a change of its own.
+const VIEWERS: usize = 3;
+/// Generated documents a viewer, beside the pointed ones.
+const DOCUMENTS: usize = 5;
+
+/// What was tried.
+#[derive(Default)]
+struct Tally {
+    viewers: usize,
+    rows: usize,
+    comparisons: usize,
+    pages: usize,
+    hidden: usize,
+    /// By table: how often somebody saw a changed row change.
+    seen: BTreeMap<&'static str, usize>,
+}
+
+/// A request and its answer.
+struct Asked {
+    document: String,
+    in_extensions: bool,
+    reply: Reply,
+}
+
+/// Everything that can be asked of a customer.
+const CUSTOMER: &str = "name portalAccess createdAt visibility { class visible reason explanation } lastScanAt \
+    posture { riskScore assets slaBreaches lastScanAt openFindings { critical high medium low info total } } \
+    findings(first: 100) { totalCount nodes { id title severity status slaDueAt slaBreached asset { id } } } \
+    assets(first: 100) { totalCount nodes { id kind value firstSeenAt openFindings { total } } } \
+    components(first: 100) { totalCount nodes { id name version purl licenses } } \
+    scans(first: 100) { nodes { id profile status finishedAt report { newFindings openFindings { critical } } } } \
+    scanSchedules(first: 100) { nodes { id profile enabled targets { id } } } \
+    evidence(first: 100) { nodes { id title } } postureShares(first: 100) { nodes { id label } } \
+    auditLog(first: 100) { nodes { id actor at } } \
+    securityConfiguration { samlEnabled samlIssuer roles { user role } apiKeys { id label } }";
+
+/// Everything that can be asked of an access.
+const ACCESS: &str = "operatingModel status privilegeCeiling customerConsent consentUntil effectivePrivilege version \
+    createdAt postureVisible visibility { class visible reason explanation } trial { endsAt expired } partner { id name } \
+    customer { id name } subscription { plan status quantity price { amount } unitCost { amount } margin { amount } \
+    usage { used percent alerting } addOns { code name } }";
+
+/// Totals, sums and orders over a partner's accesses, by several names for one field.
+fn lists(partner: Option<PartnerId>, dice: &mut Dice) -> String {
+    let mut body = String::from(
+        "id name parent { id name } children { edges { cursor node { id name parent { id } } } } \
+         auditLog { nodes { id actor access { id } } } billing(month: \"2026-06-01\") { total { amount } marginTotal { amount } \
+         lines { plan price { amount } unitCost { amount } access { id } } } \
+         dashboard { commercial { accesses usageAlerts renewalsWithin30Days monthlyRecurringRevenue { amount } \
+         byStatus { status count } } posture { accessesIncluded accessesExcluded assets slaBreaches meanRiskScore \
+         openFindings { critical high medium low info total } } } ",
+    );
+    for name in ["one", "two", "three"] {
+        let field = dice.one_of(&[
+            "CUSTOMER_NAME",
+            "CREATED_AT",
+            "STATUS",
+            "PLAN",
+            "RENEWAL_DATE",
+            "LAST_SCAN_AT",
+            "LAST_SCAN_AT",
+            "OPEN_FINDINGS",
+            "OPEN_FINDINGS",
+        ]);
+        let direction = dice.one_of(&["ASC", "DESC"]);
+        let filter = dice.one_of(&[
+            "",
+            "",
+            "filter: { minOpenSeverity: INFO }, ",
+            "filter: { minOpenSeverity: CRITICAL }, ",
+        ]);
+        let page = dice.one_of(&["first: 3", "first: 30", "last: 3"]);
+        body = format!(
+            "{body}{name}: accesses({page}, {filter}orderBy: {{ field: {field}, direction: {direction} }}) {{ totalCount \
+             edges {{ cursor node {{ id version }} }} pageInfo {{ hasNextPage endCursor }} }} "
+        );
+    }
+    let arguments = partner.map_or(String::new(), |id| format!("(id: \"{}\")", GlobalId::Partner(id)));
+    format!("{{ viewer {{ id name kind }} partner{arguments} {{ {body}}} }}")
+}
+
+/// The global id of a changed row, where its kind has one.
+fn global_id(table: &str, row: &Value) -> Option<GlobalId> {
+    let uuid = |column: &str| row[column].as_str().and_then(|text| text.parse().ok());
+    let customer = || uuid("customer_id").map(CustomerId);
+    macro_rules! of_tenant {
+        ($kind:ident) => {
+            GlobalId::$kind(customer()?, serde_json::from_value(row["id"].clone()).ok()?)
+        };
+    }
+    Some(match table {
+        "partners" => GlobalId::Partner(PartnerId(uuid("id")?)),
+        "customers" => GlobalId::Customer(customer()?),
+        "accesses" => of_tenant!(Access),
+        "subscriptions" => GlobalId::Subscription(customer()?, AccessId(uuid("access_id")?)),
+        "assets" => of_tenant!(Asset),
+        "findings" => of_tenant!(Finding),
+        "components" => of_tenant!(Component),
+        "scans" => of_tenant!(Scan),
+        "scan_schedules" => of_tenant!(ScanSchedule),
+        "evidence" => of_tenant!(Evidence),
+        "posture_shares" => of_tenant!(PostureShare),
+        "api_keys" => of_tenant!(ApiKey),
+        "customer_audit_events" => of_tenant!(CustomerAuditEvent),
+        "partner_audit_events" => GlobalId::PartnerAuditEvent(
+            PartnerId(uuid("partner_id")?),
+            serde_json::from_value(row["id"].clone()).ok()?,
+        ),
+        _ => return None,
+    })
+}
+
+/// The document that shows a row of a table to whoever may see it.
+fn document_about(table: &str, row: &Value) -> Option<String> {
+    let uuid = |column: &str| row[column].as_str().and_then(|text| text.parse().ok());
+    let customer = uuid("customer_id").map(CustomerId);
+    Some(match table {
+        "accesses" | "subscriptions" => {
+            let access = AccessId(uuid(if table == "accesses" { "id" } else { "access_id" })?);
+            format!("{{ access(id: \"{}\") {{ {ACCESS} }} }}", GlobalId::Access(customer?, access))
+        }
+        "partners" => format!(
+            "{{ partner(id: \"{}\") {{ id name parent {{ id }} }} }}",
+            GlobalId::Partner(PartnerId(uuid("id")?))
+        ),
+        "partner_audit_events" => format!(
+            "{{ partner(id: \"{}\") {{ auditLog(first: 100) {{ nodes {{ id actor at }} }} }} }}",
+            GlobalId::Partner(PartnerId(uuid("partner_id")?))
+        ),
+        _ => format!("{{ customer(id: \"{}\") {{ {CUSTOMER} }} }}", GlobalId::Customer(customer?)),
+    })
+}
+
+/// The cursor that leads on from a page of an answer: of the first object on the way that has one.
+fn cursor(at: &Value, page: &Page, path: &[String]) -> Option<String> {
+    if let Value::Array(items) = at {
+        return items.iter().find_map(|item| cursor(item, page, path));
+    }
+    match path.split_first() {
+        Some((key, rest)) => cursor(at.get(key)?, page, rest),
+        None => {
+            let info = at.get("pageInfo")?;
+            info.get(if page.forward { "endCursor" } else { "startCursor" })?.as_str().map(str::to_owned)
+        }
+    }
+}
+
+async fn ask(client: &Client, document: String, in_extensions: bool) -> Asked {
+    let client = if in_extensions { client.hidden_in_extensions() } else { client.clone() };
+    let reply = client.ask(&document).await;
+    Asked { document, in_extensions, reply }
+}
+
+/// Asks a viewer everything: the pointed documents, the generated ones, and the pages that follow.
+async fn interrogate(
+    client: &Client,
+    pointed: Vec<String>,
+    values: &Values,
+    dice: &mut Dice,
+    tally: &mut Tally,
+) -> Vec<Asked> {
+    let mut asked = Vec::new();
+    for document in pointed {
+        let in_extensions = dice.one_in(2);
+        asked.push(ask(client, document, in_extensions).await);
+    }
+    for _ in 0..DOCUMENTS {
+        let query = query(dice.number(), "Query", values);
+        let in_extensions = dice.one_in(2);
+        let first = ask(client, query.text(), in_extensions).await;
+        let data = &first.reply.body["data"];
+        let cursors: Vec<_> = query.pages.iter().map(|page| cursor(data, page, &page.path)).collect();
+        asked.push(first);
+        if cursors.iter().any(Option::is_some) {
+            tally.pages += 1;
+            asked.push(ask(client, query.text_with(&cursors), in_extensions).await);
+        }
+    }
+    asked
+}
+
+/// Whether an error took more with it than its own field: what stood beside it was stopped sooner or later, so how many
+/// statements the answer took is chance.
+fn is_cut_short(reply: &Reply) -> bool {
+    let errors = reply.body["errors"].as_array().into_iter().flatten();
+    errors.filter_map(|error| error["path"].as_array()).any(|path| {
+        let mut at = Some(&reply.body["data"]);
+        for segment in path {
+            at = at.and_then(|at| match segment {
+                Value::String(key) => at.get(key),
+                index => at.get(usize::try_from(index.as_u64()?).ok()?),
+            });
+        }
+        at.is_none()
+    })
+}
+
+/// How many statements an answer can take in a world. It is not always the same number: reads that are not batched run
+/// beside batches, and whichever comes first decides whether two batches become one.
+async fn statements(world: &World, viewer: UserId, asked: &Asked) -> BTreeSet<u64> {
+    let app = App::start(world.clone().into()).await;
+    let client = app.sign_in(viewer);
+    let mut found = BTreeSet::new();
+    for _ in 0..16 {
+        found.insert(ask(&client, asked.document.clone(), asked.in_extensions).await.reply.statements);
+    }
+    found
+}
+
+/// What a failing test prints, with all that it takes to try again.
+fn assert_same(seed: u64, viewer: &str, before: &Asked, after: &Reply) {
+    let Asked { document, in_extensions, reply } = before;
+    if reply.on_the_wire() == after.on_the_wire() {
+        return;
+    }
+    let (old, new) = (&reply.text, &after.text);
+    let place = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+    let around = |text: &str| {
+        let bytes =
+            &text.as_bytes()[place.saturating_sub(200).min(text.len())..(place + 200).min(text.len())];
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    panic!(
+        "what is hidden changed an answer\n\
+         seed {seed}, viewer {viewer}, hidden fields in {}\n{document}\n\
+         before: status {}, {} statements, at byte {place}: ..{}..\n\
+         after:  status {}, {} statements, at byte {place}: ..{}..\n\
+         headers: {:?}\n         {:?}\n\
+         again: PROVE_SEED={seed} PROVE_WORLDS=1 cargo test --test it -- proof::noninterference",
+        if *in_extensions { "extensions" } else { "errors" },
+        reply.status,
+        reply.statements,
+        around(old),
+        after.status,
+        after.statements,
+        around(new),
+        reply.headers,
+        after.headers,
+    );
+}
+
+/// Somebody to whom a changed row is shown, before or after; which table; and what to ask.
+fn witness(
+    before: &World,
+    after: &World,
+    changes: &[Difference],
+    dice: &mut Dice,
+) -> Option<(&'static str, UserId, String)> {
+    let eyes = |world| {
+        before.users.iter().map(move |user| Eyes::of(world, user.id)).filter(|eyes| eyes.who != Who::Nobody)
+    };
+    let (then, now): (Vec<_>, Vec<_>) = (eyes(before).collect(), eyes(after).collect());
+    let mut found = Vec::new();
+    for change in changes {
+        let mut of_table = Vec::new();
+        for row in change.telling() {
+            // A row that is gone was shown before; a new one is shown after.
+            let shown = then.iter().chain(&now).find(|eyes| eyes.sees(change.table, row));
+            if let (Some(eyes), Some(document)) = (shown, document_about(change.table, row)) {
+                of_table.push((change.table, eyes.user(), document));
+            }
+        }
+        if !of_table.is_empty() {
+            found.push(of_table.swap_remove(dice.below(of_table.len())));
+        }
+    }
+    (!found.is_empty()).then(|| found.swap_remove(dice.below(found.len())))
+}
+
+/// One viewer, one change: the world as it is afterwards.
+async fn step(
+    app: &App,
+    owner: &mut PgConnection,
+    before: World,
+    viewer: UserId,
+    seed: u64,
+    dice: &mut Dice,
+    tally: &mut Tally,
+) -> World {
+    let after = change(&before, viewer, dice.number());
+    let changes = differences(&before, &after);
+    tally.viewers += 1;
+    tally.rows += changes.iter().map(|change| change.rows().count()).sum::<usize>();
+
+    let eyes = Eyes::of(&before, viewer);
+    let shown = eyes.shown();
+    // What can answer is asked for as often as what cannot.
+    let values = Values::of_all(&[&before, &after, &shown, &shown, &shown]);
+    let who = format!("{viewer} ({:?})", eyes.who);
+    let ids = changes.iter().flat_map(|change| change.rows().filter_map(|row| global_id(change.table, row)));
+    let ids: Vec<_> = ids.take(100).map(|id| quoted(&id.to_string())).collect();
+    let mut pointed = vec![format!("{{ nodes(ids: [{}]) {{ __typename id }} }}", ids.join(", "))];
+    let partners = &before.partners;
+    let other = eyes.employer().is_none().then(|| partners[dice.below(partners.len())].id);
+    pointed.push(lists(other, dice));
+    let about =
+        changes.iter().flat_map(|change| change.rows().filter_map(|row| document_about(change.table, row)));
+    let mut about: Vec<_> = about.collect();
+    if !about.is_empty() {
+        pointed.push(about.swap_remove(dice.below(about.len())));
+    }
+    let witness = witness(&before, &after, &changes, dice);
+
+    let client = app.sign_in(viewer);
+    let asked = interrogate(&client, pointed, &values, dice, tally).await;
+    let mut told = Vec::new();
+    if let Some((table, user, document)) = witness {
+        let reply = app.sign_in(user).ask(&document).await;
+        told.push((table, user, document, reply));
+    }
+
+    owner
+        .execute(AssertSqlSafe(sql(&changes)))
+        .await
+        .unwrap_or_else(|error| panic!("seed {seed}, {who}: {error}"));
+
+    let mut unequal = Vec::new();
+    for before in &asked {
+        let after = ask(&client, before.document.clone(), before.in_extensions).await;
+        assert_same(seed, &who, before, &after.reply);
+        if before.reply.statements != after.reply.statements && !is_cut_short(&before.reply) {
+            unequal.push(before);
+        }
+        tally.comparisons += 1;
+        tally.hidden += before.reply.text.matches("\"HIDDEN\"").count()
+            + before.reply.text.matches("\"coordinate\"").count();
+        assert!(
+            !before.reply.codes().iter().any(|code| code.starts_with("QUERY_")
+                || code.starts_with("GRAPHQL_")
+                || *code == "INTERNAL"),
+            "seed {seed}: no answer but\n{}\nto\n{}",
+            before.reply.text,
+            before.document
+        );
+    }
+    for asked in unequal {
+        let (then, now) = (statements(&before, viewer, asked).await, statements(&after, viewer, asked).await);
+        assert!(
+            !then.is_disjoint(&now),
+            "what is hidden changed how many statements an answer takes, from {then:?} to {now:?}\n\
+             seed {seed}, viewer {who}\n{}\n\
+             again: PROVE_SEED={seed} PROVE_WORLDS=1 cargo test --test it -- proof::noninterference",
+            asked.document,
+        );
+    }
+    for (table, user, document, before) in told {
+        let after = app.sign_in(user).ask(&document).await;
+        assert_ne!(
+            before.text, after.text,
+            "seed {seed}: {user} should see a change of `{table}` with\n{document}\n\
+             again: PROVE_SEED={seed} PROVE_WORLDS=1 cargo test --test it -- proof::noninterference"
+        );
+        *tally.seen.entry(table).or_default() += 1;
+    }
+    after
+}
+
+/// Those who are asked: different ones, mostly of kinds that see something.
+fn viewers(world: &World, dice: &mut Dice) -> Vec<UserId> {
+    let (mut some, mut none): (Vec<_>, Vec<_>) =
+        world.users.iter().map(|row| row.id).partition(|user| Eyes::of(world, *user).who != Who::Nobody);
+    let mut chosen = Vec::new();
+    for _ in 0..VIEWERS {
+        let from = if some.is_empty() || dice.one_in(10) { &mut none } else { &mut some };
+        if !from.is_empty() {
+            chosen.push(from.swap_remove(dice.below(from.len())));
+        }
+    }
+    chosen
+}
+
+#[tokio::test]
+async fn what_is_hidden_changes_no_answer() {
+    let mut tally = Tally::default();
+    let mut tried = 0;
+    for seed in size::seeds(WORLDS) {
+        let mut dice = Dice::new(seed);
+        let mut world = worlds::generate(seed);
+        let app = App::start(world.clone().into()).await;
+        let mut owner = app.test_database.as_superuser().connect().await.unwrap();
+        for viewer in viewers(&world, &mut dice) {
+            world = step(&app, &mut owner, world, viewer, seed, &mut dice, &mut tally).await;
+        }
+        tried += 1;
+    }
+    size::tried("worlds changed where it is hidden", tried);
+    size::tried("viewers from whom it is hidden", tally.viewers);
+    size::tried("hidden rows changed, added and taken away", tally.rows);
+    size::tried("answers compared before and after", tally.comparisons);
+    size::tried("of them pages after a cursor", tally.pages);
+    size::tried("changes shown to somebody else, who saw them", tally.seen.values().sum());
+    // Else it would have been proven of nothing; a few worlds may be as poor as they are.
+    if tried >= usize::try_from(WORLDS).unwrap() {
+        assert_eq!(tally.seen.values().sum::<usize>(), tally.viewers, "each change has somebody who sees it");
+        let tables: Vec<_> = tally.seen.keys().collect();
+        assert!(tables.len() >= 10, "changes were seen of {tables:?} alone");
+        assert!(tally.hidden >= tally.comparisons / 2, "{} denials", tally.hidden);
+        assert!(tally.pages >= tally.viewers / 4, "{} pages", tally.pages);
+    }
+}
