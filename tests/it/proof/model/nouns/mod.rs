@@ -135,7 +135,7 @@ impl<'w> Model<'w> {
     }
 }
 
-fn leaf<'w>(value: impl Into<Value>) -> Answer<'w> {
+fn leaf(value: impl Into<Value>) -> Answer<'static> {
     Answer::Leaf(value.into())
 }
 
