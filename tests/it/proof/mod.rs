@@ -8,6 +8,7 @@ mod changes;
 mod difference;
 mod eyes;
 mod grammar;
+mod model;
 mod noninterference;
 mod queries;
 mod records;

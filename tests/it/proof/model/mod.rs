@@ -1,0 +1,169 @@
+//! The reference model: DESIGN.md 4 and 9 a second time, deliberately simple, written from the text. It shares plain
+//! values with the gateway (ids, enums, global ids) and no rule; whole answers over HTTP are compared with it.
+
+mod answer;
+mod compare;
+mod decide;
+mod gate;
+mod names;
+mod nouns;
+mod page;
+mod sdl;
+
+use std::collections::BTreeSet;
+
+use async_graphql::parser::parse_query;
+use posture_gateway::domain::ids::UserId;
+use posture_gateway::store::seed::{World, deterministic_id};
+use serde_json::{Value, json};
+
+use self::answer::answer;
+use self::compare::{Placement, difference};
+use self::nouns::Model;
+use self::sdl::Sdl;
+use super::queries::{Page, Query, query};
+use super::values::Values;
+use super::worlds::generate;
+use crate::support::app::{App, Client};
+use crate::support::dice::Dice;
+use crate::support::size::{seeds, tried};
+use crate::support::world::{self, NOW};
+
+/// How many worlds each test run tries.
+const WORLDS: u64 = 40;
+/// How many documents are sent in each world, by viewers whom dice choose.
+const QUERIES: u64 = 12;
+/// How often a document is sent again with the cursors of its last answer.
+const PAGES: usize = 2;
+
+/// Of how many documents one is chosen.
+const CANDIDATES: usize = 6;
+
+/// What was tried.
+#[derive(Default)]
+struct Tried {
+    viewers: usize,
+    answers: usize,
+    hidden: usize,
+    reached: BTreeSet<String>,
+}
+
+#[tokio::test]
+async fn whole_answers_are_what_the_model_says() {
+    let sdl = Sdl::exported();
+    let mut all = Tried::default();
+    let mut worlds = 0;
+    for seed in seeds(WORLDS) {
+        a_world(seed, &sdl, &mut all).await;
+        worlds += 1;
+    }
+    tried("worlds asked of gateway and model", worlds);
+    tried("viewers who asked gateway and model", all.viewers);
+    tried("whole answers compared with the model's", all.answers);
+    tried("hidden fields predicted by the model", all.hidden);
+    if worlds >= usize::try_from(WORLDS).unwrap() {
+        let never: Vec<_> =
+            sdl.coordinates().into_iter().filter(|field| !all.reached.contains(field)).collect();
+        assert_eq!(never, [] as [String; 0], "nothing in any answer compared");
+    }
+}
+
+/// Some of the users of the world of a seed, and sometimes nobody, ask what dice say.
+async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
+    let rows = generate(seed);
+    let values = Values::of(&rows);
+    let app = App::start(world::World::from(rows.clone())).await;
+    let mut dice = Dice::new(seed);
+    // Everyone once before anyone twice; nobody is one of them.
+    let mut users: Vec<_> = rows.users.iter().map(|row| row.id).collect();
+    let nobody = UserId(deterministic_id("nobody", seed));
+    users.push(nobody);
+    let first = dice.below(users.len());
+    users.rotate_left(first);
+    for (number, user) in (0..QUERIES).zip(users.iter().cycle()) {
+        let client = if *user == nobody { app.anonymous() } else { app.sign_in(*user) };
+        let model = Model::new(&rows, NOW, *user);
+        let placement = if dice.one_in(2) { Placement::Extensions } else { Placement::Errors };
+        let document = chosen(&mut dice, &values, &model, sdl);
+        let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, placement };
+        asked.with_pages(&document, all).await;
+        all.viewers += usize::from(number < users.len() as u64);
+    }
+}
+
+/// A document of dice; mostly of several the one to which the model has most to say, for most that dice ask is answered
+/// with null.
+fn chosen(dice: &mut Dice, values: &Values, model: &Model<'_>, sdl: &Sdl) -> Query {
+    let says = |document: &Query| {
+        let whole = answer(model, sdl, &parse_query(document.text()).unwrap(), &json!({}));
+        whole.reached.len() + whole.hidden.len().min(10)
+    };
+    let candidates = if dice.one_in(4) { 1 } else { CANDIDATES };
+    (0..candidates).map(|_| query(dice.number(), "Query", values)).max_by_key(says).unwrap()
+}
+
+/// Who asks where.
+struct Asked<'a, 'w> {
+    seed: u64,
+    rows: &'w World,
+    model: &'a Model<'w>,
+    sdl: &'a Sdl,
+    client: &'a Client,
+    placement: Placement,
+}
+
+impl Asked<'_, '_> {
+    /// Sends a document, and again with the cursors of the answer.
+    async fn with_pages(&self, document: &Query, all: &mut Tried) {
+        let mut cursors: Vec<Option<String>> = vec![None; document.pages.len()];
+        for _ in 0..=PAGES {
+            let body = self.compare(&document.text_with(&cursors), all).await;
+            let found: Vec<_> =
+                document.pages.iter().map(|page| next(&body["data"], &page.path, page)).collect();
+            if found.iter().all(Option::is_none) {
+                break;
+            }
+            cursors = found;
+        }
+    }
+
+    async fn compare(&self, text: &str, all: &mut Tried) -> Value {
+        let client = match self.placement {
+            Placement::Errors => self.client.clone(),
+            Placement::Extensions => self.client.hidden_in_extensions(),
+        };
+        let reply = client.query(text, json!({})).await;
+        let document = parse_query(text).unwrap();
+        let whole = answer(self.model, self.sdl, &document, &json!({}));
+        let difference = difference(&whole, self.placement, &reply.body, &self.model.cursors);
+        if let Some(difference) = difference {
+            let user = self.rows.users.iter().find(|row| row.id == self.model.user);
+            panic!(
+                "{difference}\n{}\n\nworld {}, {:?} {user:?}\n{text}\n\nreplay: PROVE_SEED={} PROVE_WORLDS=1 cargo test --test it -- \
+                 proof::model::whole_answers",
+                reply.text, self.seed, self.model.who, self.seed
+            );
+        }
+        all.answers += 1;
+        all.hidden += whole.hidden.len();
+        all.reached.extend(whole.reached);
+        reply.body
+    }
+}
+
+/// The cursor of the next page, of the first connection in the answer at that path.
+fn next(data: &Value, path: &[String], page: &Page) -> Option<String> {
+    if let Value::Array(list) = data {
+        return list.iter().find_map(|element| next(element, path, page));
+    }
+    if let Some((key, rest)) = path.split_first() {
+        return next(data.get(key)?, rest, page);
+    }
+    let (more, cursor) =
+        if page.forward { ("hasNextPage", "endCursor") } else { ("hasPreviousPage", "startCursor") };
+    let info = data.get("pageInfo")?;
+    if info.get(more) == Some(&json!(false)) {
+        return None;
+    }
+    info.get(cursor)?.as_str().map(str::to_owned)
+}

@@ -1,0 +1,145 @@
+//! Findings, assets, components, evidence and shares, and a customer's posture in numbers.
+
+use chrono::{DateTime, Utc};
+use posture_gateway::domain::finding::FindingStatus;
+use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::ids::CustomerId;
+use posture_gateway::domain::scan::ScanStatus;
+use posture_gateway::store::seed::{Asset, Component, Evidence, Finding, PostureShare};
+
+use super::{
+    Answer, Model, Object, counts, global, instant, leaf, maybe_instant, record, severity_place, some,
+};
+
+/// 100 w / (w + 100), to one decimal.
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+pub(super) fn risk_score(open: [usize; 5]) -> f64 {
+    let weights = [10.0, 4.0, 1.0, 0.25, 0.0];
+    let weight: f64 = open.iter().zip(weights).map(|(count, weight)| *count as f64 * weight).sum();
+    (1_000.0 * weight / (weight + 100.0)).round() / 10.0
+}
+
+fn open(finding: &Finding) -> bool {
+    [FindingStatus::Open, FindingStatus::Triaged, FindingStatus::InProgress].contains(&finding.status)
+}
+
+impl<'w> Model<'w> {
+    pub(super) fn open_findings(&self, customer: CustomerId) -> Vec<&'w Finding> {
+        self.world().findings.iter().filter(|row| row.customer_id == customer && open(row)).collect()
+    }
+
+    pub(super) fn open_by_severity(&self, customer: CustomerId) -> [usize; 5] {
+        by_severity(&self.open_findings(customer))
+    }
+
+    pub(super) fn breached(&self, finding: &Finding) -> bool {
+        open(finding) && finding.sla_due_at.is_some_and(|due| due <= self.gate.now)
+    }
+
+    pub(super) fn breaches(&self, customer: CustomerId) -> usize {
+        self.open_findings(customer).iter().filter(|row| self.breached(row)).count()
+    }
+
+    pub(super) fn assets_of(&self, customer: CustomerId) -> usize {
+        self.world().assets.iter().filter(|row| row.customer_id == customer).count()
+    }
+
+    /// When the last scan succeeded.
+    pub(super) fn last_scan(&self, customer: CustomerId) -> Option<DateTime<Utc>> {
+        let scans = self.world().scans.iter().filter(|row| row.customer_id == customer);
+        scans.filter(|row| row.status == ScanStatus::Succeeded).filter_map(|row| row.finished_at).max()
+    }
+
+    pub(super) fn posture(&self, customer: CustomerId) -> Answer<'w> {
+        let open = self.open_by_severity(customer);
+        some(record(
+            "PostureSummary",
+            vec![
+                ("openFindings", counts(open)),
+                ("slaBreaches", leaf(self.breaches(customer))),
+                ("assets", leaf(self.assets_of(customer))),
+                ("riskScore", leaf(risk_score(open))),
+                ("lastScanAt", maybe_instant(self.last_scan(customer))),
+            ],
+        ))
+    }
+
+    pub(super) fn finding(&self, row: &'w Finding, name: &str) -> Option<Answer<'w>> {
+        Some(match name {
+            "id" => global(GlobalId::Finding(row.customer_id, row.id)),
+            "customer" => some(Object::Customer(self.gate.customer(row.customer_id))),
+            "asset" => {
+                let asset = |id| self.world().assets.iter().find(|asset| asset.id == id).unwrap();
+                Answer::One(row.asset_id.map(|id| Object::Asset(asset(id))))
+            }
+            "title" => leaf(row.title.as_str()),
+            "description" => leaf(row.description.clone()),
+            "severity" => leaf(row.severity.as_str()),
+            "status" => leaf(row.status.as_str()),
+            "ruleId" => leaf(row.rule_id.clone()),
+            "cve" => leaf(row.cve.clone()),
+            "cvssScore" => leaf(row.cvss_score),
+            "firstSeenAt" => instant(row.first_seen_at),
+            "lastSeenAt" => instant(row.last_seen_at),
+            "slaDueAt" => maybe_instant(row.sla_due_at),
+            "slaBreached" => leaf(self.breached(row)),
+            _ => return None,
+        })
+    }
+
+    pub(super) fn asset(&self, row: &'w Asset, name: &str) -> Option<Answer<'w>> {
+        Some(match name {
+            "id" => global(GlobalId::Asset(row.customer_id, row.id)),
+            "kind" => leaf(row.kind.as_str()),
+            "value" => leaf(row.value.as_str()),
+            "firstSeenAt" => instant(row.first_seen_at),
+            "openFindings" => {
+                let mut open = self.open_findings(row.customer_id);
+                open.retain(|finding| finding.asset_id == Some(row.id));
+                counts(by_severity(&open))
+            }
+            _ => return None,
+        })
+    }
+}
+
+pub(super) fn component<'w>(row: &'w Component, name: &str) -> Option<Answer<'w>> {
+    Some(match name {
+        "id" => global(GlobalId::Component(row.customer_id, row.id)),
+        "name" => leaf(row.name.as_str()),
+        "version" => leaf(row.version.clone()),
+        "purl" => leaf(row.purl.clone()),
+        "licenses" => leaf(row.licenses.clone()),
+        _ => return None,
+    })
+}
+
+pub(super) fn evidence<'w>(row: &'w Evidence, name: &str) -> Option<Answer<'w>> {
+    Some(match name {
+        "id" => global(GlobalId::Evidence(row.customer_id, row.id)),
+        "control" => leaf(row.control.as_str()),
+        "title" => leaf(row.title.as_str()),
+        "createdAt" => instant(row.created_at),
+        "createdBy" => leaf(row.created_by.as_str()),
+        _ => return None,
+    })
+}
+
+pub(super) fn posture_share<'w>(row: &'w PostureShare, name: &str) -> Option<Answer<'w>> {
+    Some(match name {
+        "id" => global(GlobalId::PostureShare(row.customer_id, row.id)),
+        "label" => leaf(row.label.as_str()),
+        "createdAt" => instant(row.created_at),
+        "expiresAt" => instant(row.expires_at),
+        "revokedAt" => maybe_instant(row.revoked_at),
+        _ => return None,
+    })
+}
+
+fn by_severity(findings: &[&Finding]) -> [usize; 5] {
+    let mut counts = [0; 5];
+    for finding in findings {
+        counts[severity_place(finding.severity)] += 1;
+    }
+    counts
+}

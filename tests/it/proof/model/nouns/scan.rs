@@ -1,0 +1,62 @@
+//! Scans with their reports, and schedules.
+
+use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::store::seed::{Asset, Scan, ScanSchedule};
+
+use super::{Answer, Model, Object, counts, global, instant, leaf, maybe_instant, record};
+
+impl<'w> Model<'w> {
+    pub(super) fn scan(&self, row: &'w Scan, name: &str) -> Option<Answer<'w>> {
+        Some(match name {
+            "id" => global(GlobalId::Scan(row.customer_id, row.id)),
+            "profile" => leaf(row.profile.as_str()),
+            "trigger" => leaf(row.trigger.as_str()),
+            "status" => leaf(row.status.as_str()),
+            "requestedAt" => instant(row.requested_at),
+            "startedAt" => maybe_instant(row.started_at),
+            "finishedAt" => maybe_instant(row.finished_at),
+            "report" => {
+                let report = self.world().scan_reports.iter().find(|report| report.scan_id == row.id);
+                Answer::One(report.map(|report| {
+                    let open = [
+                        report.open_critical,
+                        report.open_high,
+                        report.open_medium,
+                        report.open_low,
+                        report.open_info,
+                    ];
+                    let fields = vec![
+                        ("newFindings", leaf(report.new_findings)),
+                        ("fixedFindings", leaf(report.fixed_findings)),
+                        ("openFindings", counts(open.map(|count| usize::try_from(count).unwrap()))),
+                        ("toolName", leaf(report.tool_name.clone())),
+                    ];
+                    record("ScanReport", fields)
+                }))
+            }
+            _ => return None,
+        })
+    }
+
+    pub(super) fn scan_schedule(&self, row: &'w ScanSchedule, name: &str) -> Option<Answer<'w>> {
+        Some(match name {
+            "id" => global(GlobalId::ScanSchedule(row.customer_id, row.id)),
+            "profile" => leaf(row.profile.as_str()),
+            "targets" => {
+                let world = self.world();
+                let is_target = |asset: &&Asset| {
+                    let mut targets = world.scan_schedule_targets.iter();
+                    targets.any(|target| target.scan_schedule_id == row.id && target.asset_id == asset.id)
+                };
+                let mut assets: Vec<_> = world.assets.iter().filter(is_target).collect();
+                assets.sort_by(|a, b| (&a.value, a.id).cmp(&(&b.value, b.id)));
+                Answer::Many(assets.into_iter().map(|asset| Some(Object::Asset(asset))).collect())
+            }
+            "frequency" => leaf(row.frequency.as_str()),
+            "startTime" => leaf(row.start_time.format("%H:%M").to_string()),
+            "nextRunAt" => maybe_instant(row.next_run_at),
+            "enabled" => leaf(row.enabled),
+            _ => return None,
+        })
+    }
+}
