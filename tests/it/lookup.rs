@@ -24,7 +24,7 @@ const POSTURE: [&str; 7] =
     ["Asset", "Finding", "Component", "Scan", "ScanSchedule", "Evidence", "PostureShare"];
 
 /// Everything in the world that has a global id, as `Type owner`.
-fn everything(cast: &Cast) -> Vec<(String, GlobalId)> {
+pub(super) fn everything(cast: &Cast) -> Vec<(String, GlobalId)> {
     let mut all = vec![
         ("Partner alder".to_owned(), GlobalId::Partner(cast.alder)),
         ("Partner birch".to_owned(), GlobalId::Partner(cast.birch)),

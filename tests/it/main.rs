@@ -11,6 +11,7 @@ mod attacks;
 mod bad_input;
 mod bad_requests;
 mod demo_world;
+mod first_wall;
 mod gate;
 mod hidden;
 mod hidden_in_totals;
