@@ -22,6 +22,7 @@ mod ingest;
 mod private_postgres;
 mod proof;
 mod sign_in;
+mod snapshot;
 mod statements;
 mod support;
 mod totals;
