@@ -304,7 +304,7 @@ async fn orders_and_filters_obey_a_change_with_the_next_request() {
     let app = App::start(world).await;
     let admin = app.sign_in(admin);
     let names = async || {
-        let ordered = "orderBy: { field: OPEN_FINDINGS, direction: DESC }";
+        let ordered = "orderBy: { field: OPEN_FINDINGS, direction: ASC }";
         let filtered = "filter: { minOpenSeverity: INFO }";
         let nodes = "{ nodes { customer { name } } }";
         let document = format!(

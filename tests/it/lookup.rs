@@ -289,3 +289,23 @@ async fn a_preview_answers_for_an_admin_whoever_asks() {
         assert_eq!(preview(persona, &bolt, "CUSTOMER_MANAGED").await, lost, "{persona:?}");
     }
 }
+
+/// Another customer's ids are answered from the id alone: not even the time tells whether they name something.
+#[tokio::test]
+async fn a_customer_pays_no_statement_for_another_tenants_ids() {
+    let cast = Cast::new();
+    let (bolt, event) = (cast.bolt.customer, cast.bolt.posture.global_ids(cast.bolt.customer));
+    let mut foreign = vec![
+        GlobalId::Customer(bolt),
+        GlobalId::Access(bolt, cast.bolt.access),
+        GlobalId::Subscription(bolt, cast.bolt.access),
+    ];
+    foreign.extend(event.into_iter().map(|(_, id)| id));
+    let app = App::start(cast.world).await;
+    let customer = app.sign_in(Persona::FullPortalAdmin);
+    let nothing = customer.ask("{ viewer { id } }").await.statements;
+    for id in foreign {
+        let reply = customer.query(LOOK_UPS, json!({ "id": id.to_string() })).await;
+        assert_eq!(reply.statements, nothing, "{id:?} {}", reply.text);
+    }
+}
