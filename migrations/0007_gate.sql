@@ -78,6 +78,11 @@ create function gate.own_accesses() returns uuid
     language sql stable
     return coalesce(gate.own_customer('{ADMIN}', 0::smallint), gate.own_customer('{READ_ONLY}', 1::smallint));
 
+-- What an ADMIN decides at all times: consent, and the election during a trial.
+create function gate.own_decisions() returns uuid
+    language sql stable
+    return gate.own_customer('{ADMIN}', 0::smallint);
+
 -- What the portal shows of each class.
 create function gate.own_commercial() returns uuid
     language sql stable
@@ -169,24 +174,27 @@ $$;
 
 -- ---------------------------------------------------------------- ownership
 
-grant create on schema gate to posture_policy, posture_rollup;
+grant create on schema gate to posture_policy, posture_rollup, posture_audit;
 do $$
 declare
     f regprocedure;
 begin
     for f in select p.oid from pg_proc p where p.pronamespace = 'gate'::regnamespace and p.prosecdef loop
         execute format('alter function %s owner to %I', f,
-            case when f::text ~ '^gate\.(apply|findings|assets|scans)_' then 'posture_rollup' else 'posture_policy' end);
+            case when f::text ~ '^gate\.(apply|findings|assets|scans)_' then 'posture_rollup'
+                 when f::text ~ '^gate\.chain_' then 'posture_audit'
+                 else 'posture_policy' end);
     end loop;
 end
 $$;
-revoke create on schema gate from posture_policy, posture_rollup;
+revoke create on schema gate from posture_policy, posture_rollup, posture_audit;
 revoke execute on all functions in schema gate from public;
 grant execute on function gate.viewer_id(), gate.instant(), gate.enabled_viewer(), gate.admin_partner(), gate.operator_partner(),
     gate.is_platform_admin(), gate.own_customer(text[], smallint), gate.own_organisation(), gate.own_accesses(),
     gate.own_commercial(), gate.own_posture(), gate.own_activity(), gate.own_security(), gate.met_partners()
-    to posture_gateway;
-grant select on gate.partner_sees to posture_gateway;
+    to posture_gateway, posture_writer;
+grant execute on function gate.own_decisions() to posture_writer;
+grant select on gate.partner_sees to posture_gateway, posture_writer;
 grant execute on function gate.enabled_viewer(), gate.scanner_customers() to posture_ingest;
 -- What the others ask in their owner's name.
 grant execute on function gate.viewer_id(), gate.own_accesses() to posture_policy;
@@ -196,3 +204,5 @@ grant execute on function gate.scanner_for(uuid, text) to posture_gateway;
 grant select on partners, users, partner_users, customer_users, scanner_customers, customers, accesses
     to posture_policy;
 grant select, insert, update on posture_rollups, posture_due, usage_assets, usage_scans to posture_rollup;
+grant select, insert, update on partner_audit_heads, customer_audit_heads to posture_audit;
+grant execute on function gate.audit_field(text) to posture_audit;

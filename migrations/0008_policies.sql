@@ -29,6 +29,9 @@ create policy counts on posture_due to posture_rollup using (true) with check (t
 create policy counts on usage_assets to posture_rollup using (true) with check (true);
 create policy counts on usage_scans to posture_rollup using (true) with check (true);
 
+create policy chains on partner_audit_heads to posture_audit using (true) with check (true);
+create policy chains on customer_audit_heads to posture_audit using (true) with check (true);
+
 -- ---------------------------------------------------------------- reading: who, and which organisations
 
 create policy reads on users for select to posture_gateway using (

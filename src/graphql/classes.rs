@@ -48,6 +48,9 @@ const GATED: &[(DataClass, &[&str])] = &[
 #[cfg_attr(not(test), expect(dead_code, reason = "the table that the tests hold the schema against"))]
 const OPEN: &[&str] = &[
     "Query",
+    "Mutation",
+    "AccessPayload",
+    "UserError",
     "Viewer",
     "Partner",
     "PartnerConnection",
@@ -80,6 +83,7 @@ mod tests {
     use async_graphql::parser::types::{BaseType, FieldDefinition, Type, TypeKind, TypeSystemDefinition};
 
     use super::*;
+    use crate::policy::Operation;
 
     /// Every object and interface of the exported schema, with its fields.
     fn types() -> BTreeMap<String, Vec<FieldDefinition>> {
@@ -130,6 +134,18 @@ mod tests {
         let listed: BTreeSet<String> = known.iter().map(ToString::to_string).collect();
         assert_eq!(listed.len(), known.len(), "a type stands in the table twice");
         assert_eq!(found, listed);
+    }
+
+    /// Who may ever call a mutation stands in one table, a row each.
+    #[test]
+    fn every_mutation_has_its_callers() {
+        let fields: BTreeSet<String> =
+            types()["Mutation"].iter().map(|field| field.name.node.to_string()).collect();
+        let ruled: BTreeSet<String> = Operation::ALL.iter().map(ToString::to_string).collect();
+        assert_eq!(fields, ruled);
+        for operation in Operation::ALL {
+            assert!(!operation.callers().is_empty(), "{operation} is for nobody");
+        }
     }
 
     #[test]

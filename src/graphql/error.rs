@@ -2,6 +2,7 @@
 
 use async_graphql::{Error, ErrorExtensions as _};
 
+use crate::policy::Operation;
 use crate::store::StoreError;
 
 /// The codes of `extensions.code` (DESIGN.md 4 and 9).
@@ -9,6 +10,8 @@ use crate::store::StoreError;
 pub enum Code {
     /// Nobody is signed in.
     Unauthenticated,
+    /// The viewer's role may never call the mutation.
+    Forbidden,
     /// The gate hides the field.
     Hidden,
     /// An argument is not well-formed.
@@ -23,6 +26,7 @@ impl Code {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Forbidden => "FORBIDDEN",
             Self::Hidden => "HIDDEN",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::Internal => "INTERNAL",
@@ -46,6 +50,13 @@ pub fn bad_input(message: impl Into<String>) -> Error {
 #[must_use]
 pub fn unauthenticated() -> Error {
     coded(Code::Unauthenticated, "sign in first: this takes a bearer token of an enabled user")
+}
+
+/// The viewer's kind and role may never call the mutation.
+#[must_use]
+pub fn forbidden(operation: Operation) -> Error {
+    let callers: Vec<&str> = operation.callers().iter().map(|caller| caller.plural()).collect();
+    coded(Code::Forbidden, format!("`{operation}` is for {} alone", callers.join(" and ")))
 }
 
 /// A failed statement: logs the cause and tells the client nothing of it.

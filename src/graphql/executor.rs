@@ -8,9 +8,11 @@ use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
 
 use super::GatewaySchema;
-use super::hidden::Placement;
+use super::batch::Batches;
+use super::hidden::{Hidden, Placement};
 use super::limits::Limits;
-use super::session::Session;
+use super::mutation::Stamp;
+use super::session::{Session, Sessions};
 use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
 use crate::store::{Database, Snapshot};
@@ -42,6 +44,8 @@ pub struct Request {
     pub subject: Option<UserId>,
     /// Where denials are told.
     pub placement: Placement,
+    /// What a mutation is stamped with.
+    pub stamp: Stamp,
 }
 
 impl Executor {
@@ -77,10 +81,12 @@ impl Executor {
     /// Answers one request in one snapshot.
     pub async fn execute(&self, request: Request) -> Response {
         let snapshot = Snapshot::new(self.database.clone(), request.subject, self.clock.now());
-        let session = Arc::new(Session::new(snapshot, request.placement));
-        let graphql = request.graphql.0.data(Arc::clone(&session));
-        let mut response = session.batches().drive(self.schema.execute(graphql)).await;
-        if let Err(error) = session.snapshot().finish().await {
+        let hidden = Arc::new(Hidden::new(request.placement));
+        let sessions =
+            Arc::new(Sessions::new(Session::new(snapshot, Arc::clone(&hidden), Batches::default())));
+        let graphql = request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp);
+        let mut response = sessions.whole().batches().drive(self.schema.execute(graphql)).await;
+        if let Err(error) = sessions.finish().await {
             // What was read was read in one snapshot all the same; the connection is gone, the answer stands.
             tracing::warn!(error = &error as &dyn std::error::Error, "a snapshot did not end well");
         }
@@ -96,7 +102,7 @@ impl Executor {
                 !next.path.is_empty() && next.path == kept.path && next.message == kept.message
             });
         }
-        if let Some(hidden) = session.hidden().take(|path| place(data, path)) {
+        if let Some(hidden) = hidden.take(|path| place(data, path)) {
             extensions.insert("hidden".to_owned(), hidden);
         }
         response

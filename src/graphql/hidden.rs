@@ -58,7 +58,9 @@ pub struct Hidden {
 }
 
 impl Hidden {
-    pub(super) fn new(placement: Placement) -> Self {
+    /// An empty list, to be told where the client asked for it.
+    #[must_use]
+    pub fn new(placement: Placement) -> Self {
         Self { placement, entries: Mutex::default() }
     }
 

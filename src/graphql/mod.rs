@@ -11,25 +11,26 @@ pub mod gate;
 pub mod hidden;
 pub mod limits;
 pub mod loaders;
+pub mod mutation;
 pub mod query;
 pub mod scalars;
 pub mod session;
 pub mod types;
 
 use async_graphql::connection::PageInfo;
-use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions, Schema};
+use async_graphql::{EmptySubscription, SDLExportOptions, Schema};
 use chrono::{DateTime, Utc};
 use descriptions::Descriptions;
 
 pub use executor::{Executor, Prepared, Request};
 
 /// The one schema of production, tests and the exported SDL.
-pub type GatewaySchema = Schema<query::Query, EmptyMutation, EmptySubscription>;
+pub type GatewaySchema = Schema<query::Query, mutation::Mutation, EmptySubscription>;
 
 /// Builds the schema.
 #[must_use]
 pub fn schema() -> GatewaySchema {
-    Schema::build(query::Query, EmptyMutation, EmptySubscription)
+    Schema::build(query::Query, mutation::Mutation::default(), EmptySubscription)
         // "Did you mean" would name fields to those who may not know them.
         .disable_suggestions()
         // Ours counts the same before this one does, and answers with a code.

@@ -1,17 +1,19 @@
-//! One request: its snapshot, its viewer, its loaders and what the gate hid from it.
+//! One request: its snapshot, its viewer, its loaders and what the gate hid from it. Every mutation field has a session of
+//! its own, opened after it: nothing that was read before a change is ever answered after it (DESIGN.md 5).
 
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
-use async_graphql::{Context, Result};
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Context, QueryPathSegment, Result};
 use chrono::{DateTime, Utc};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::batch::{Batches, Immediately};
-use super::error::{internal, unauthenticated};
-use super::hidden::{Hidden, Placement};
+use super::error::{bad_input, internal, unauthenticated};
+use super::hidden::Hidden;
 use super::loaders::{CustomerKey, DecidingKey, Loaders, RowKey};
 use crate::domain::ids::{AccessId, CustomerId};
 use crate::domain::user::PartnerRole;
@@ -32,22 +34,108 @@ pub struct Session {
     signed_in: OnceCell<Option<SignedIn>>,
     posture_visible: OnceCell<Arc<[Uuid]>>,
     unit_costs: OnceCell<Vec<UnitCost>>,
-    hidden: Hidden,
+    hidden: Arc<Hidden>,
 }
 
-/// The session of a resolver's request.
+/// How many mutations one document may hold.
+pub const MAX_MUTATIONS: usize = 16;
+
+/// The sessions of one request: one for a query, one for each field of a mutation.
+pub struct Sessions {
+    whole: Session,
+    /// By the response key of the root field.
+    of_fields: [OnceLock<(String, Session)>; MAX_MUTATIONS],
+}
+
+/// The session that a resolver answers from.
 ///
 /// # Errors
-/// When a request is executed without one, which the executor never does.
+/// When a request is executed without one, which the executor never does; UNAUTHENTICATED below a mutation field that has
+/// none, which does not happen either.
 pub fn session<'a>(ctx: &Context<'a>) -> Result<&'a Session> {
-    ctx.data::<Arc<Session>>().map(AsRef::as_ref)
+    let sessions = ctx.data::<Arc<Sessions>>()?;
+    match ctx.query_env.operation.node.ty {
+        OperationType::Query | OperationType::Subscription => Ok(&sessions.whole),
+        OperationType::Mutation => {
+            let key = root_field(ctx);
+            sessions
+                .opened()
+                .find(|(own, _)| own == key)
+                .map(|(_, session)| session)
+                .ok_or_else(unauthenticated)
+        }
+    }
+}
+
+/// The response key of the root field that a resolver works for.
+#[must_use]
+pub fn root_field<'c>(ctx: &'c Context<'_>) -> &'c str {
+    let Some(node) = &ctx.path_node else { return "" };
+    match node.parents().last().map_or(node.segment, |root| root.segment) {
+        QueryPathSegment::Name(key) => key,
+        QueryPathSegment::Index(_) => "",
+    }
+}
+
+impl Sessions {
+    /// The sessions of a request that has not read anything yet.
+    #[must_use]
+    pub fn new(whole: Session) -> Self {
+        Self { whole, of_fields: [const { OnceLock::new() }; MAX_MUTATIONS] }
+    }
+
+    /// What the request as a whole shares.
+    #[must_use]
+    pub const fn whole(&self) -> &Session {
+        &self.whole
+    }
+
+    fn opened(&self) -> impl Iterator<Item = &(String, Session)> {
+        self.of_fields.iter().filter_map(OnceLock::get)
+    }
+
+    /// Opens the session of a mutation field over the snapshot that was taken after it.
+    ///
+    /// # Errors
+    /// BAD_USER_INPUT where the document holds more mutations than a request may.
+    pub fn open(&self, field: &str, snapshot: Snapshot) -> Result<&Session> {
+        let whole = &self.whole;
+        let session = Session::new(snapshot, Arc::clone(&whole.hidden), whole.batches.clone());
+        // Root fields of a mutation run one after the other: nobody else takes the slot meanwhile.
+        let free = self.of_fields.iter().find(|slot| slot.get().is_none()).ok_or_else(too_many)?;
+        Ok(&free.get_or_init(|| (field.to_owned(), session)).1)
+    }
+
+    /// Refuses one mutation more than a request may hold, before it changes anything.
+    ///
+    /// # Errors
+    /// BAD_USER_INPUT.
+    pub fn room_for_one_more(&self) -> Result<()> {
+        if self.opened().count() < MAX_MUTATIONS { Ok(()) } else { Err(too_many()) }
+    }
+
+    /// Ends every snapshot that is open; a mutation does so before it begins, for nothing of theirs is answered any more.
+    ///
+    /// # Errors
+    /// When the database does not confirm.
+    pub async fn finish(&self) -> std::result::Result<(), StoreError> {
+        self.whole.snapshot.finish().await?;
+        for (_, session) in self.opened() {
+            session.snapshot.finish().await?;
+        }
+        Ok(())
+    }
+}
+
+fn too_many() -> async_graphql::Error {
+    bad_input(format!("a request holds {MAX_MUTATIONS} mutations at most: send the others in another one"))
 }
 
 impl Session {
-    /// A session over a snapshot, with denials placed where the client asked for them.
+    /// A session over a snapshot, with the request's batches and its list of denials.
     #[must_use]
-    pub fn new(snapshot: Snapshot, placement: Placement) -> Self {
-        let (snapshot, batches) = (Arc::new(snapshot), Batches::default());
+    pub fn new(snapshot: Snapshot, hidden: Arc<Hidden>, batches: Batches) -> Self {
+        let snapshot = Arc::new(snapshot);
         let loaders = Loaders(Arc::clone(&snapshot));
         Self {
             loaders: DataLoader::with_cache(loaders, batches.clone(), Immediately, HashMapCache::default())
@@ -57,7 +145,7 @@ impl Session {
             signed_in: OnceCell::new(),
             posture_visible: OnceCell::new(),
             unit_costs: OnceCell::new(),
-            hidden: Hidden::new(placement),
+            hidden,
         }
     }
 
@@ -81,7 +169,7 @@ impl Session {
 
     /// What the gate hid.
     #[must_use]
-    pub const fn hidden(&self) -> &Hidden {
+    pub fn hidden(&self) -> &Hidden {
         &self.hidden
     }
 

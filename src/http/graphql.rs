@@ -7,10 +7,12 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{App, HIDDEN_FIELDS, auth, failure};
 use crate::domain::ids::UserId;
 use crate::graphql::hidden::Placement;
+use crate::graphql::mutation::Stamp;
 use crate::graphql::{Prepared, Request};
 
 /// What a client sends, as JSON or as a query string.
@@ -97,6 +99,7 @@ fn bad_request(message: impl Into<String>) -> Response {
 struct Door {
     subject: Option<UserId>,
     placement: Placement,
+    stamp: Stamp,
     media: Media,
     queries_only: bool,
 }
@@ -162,13 +165,15 @@ impl Door {
             (Some(_), Some(_)) => Err(crate::graphql::hidden::UnknownPlacement),
         };
         let placement = placement.map_err(|error| bad_request(error.to_string()))?;
+        let idempotency_key = idempotency_key(headers).map_err(bad_request)?;
         let subject = auth::bearer(headers)
             .and_then(|token| {
                 token.map(|token| app.verifier.verify(token, app.executor.clock().now())).transpose()
             })
             .map_err(IntoResponse::into_response)?
             .map(|claims| claims.subject);
-        Ok(Self { subject, placement, media, queries_only: false })
+        let stamp = Stamp { request: request_id(headers), idempotency_key };
+        Ok(Self { subject, placement, stamp, media, queries_only: false })
     }
 
     async fn answer(self, app: &App, parameters: Parameters) -> Response {
@@ -194,7 +199,8 @@ impl Door {
             refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return refusal;
         }
-        let request = Request { graphql, subject: self.subject, placement: self.placement };
+        let (subject, placement, stamp) = (self.subject, self.placement, self.stamp.clone());
+        let request = Request { graphql, subject, placement, stamp };
         self.response(&app.executor.execute(request).await)
     }
 
@@ -225,6 +231,24 @@ struct Envelope<'a> {
     errors: &'a [ServerError],
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     extensions: &'a std::collections::BTreeMap<String, Value>,
+}
+
+/// The request's id in logs and audit events: the client's own, where it sends a UUID as `x-request-id`, else a new one.
+fn request_id(headers: &HeaderMap) -> Uuid {
+    let own = headers.get("x-request-id").and_then(|value| value.to_str().ok());
+    own.and_then(|value| value.parse().ok()).unwrap_or_else(Uuid::new_v4)
+}
+
+/// The header `Idempotency-Key`: 1 to 255 visible ASCII characters, once.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, &'static str> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let key = match (values.next(), values.next()) {
+        (None, _) => return Ok(None),
+        (Some(value), None) => value.to_str().ok().filter(|key| (1..=255).contains(&key.len())),
+        (Some(_), Some(_)) => None,
+    };
+    key.map(|key| Some(key.to_owned()))
+        .ok_or("the request header `Idempotency-Key` is sent once, with 1 to 255 visible ASCII characters")
 }
 
 fn is_query(request: &mut Prepared, operation_name: Option<&str>) -> bool {

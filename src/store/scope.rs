@@ -132,8 +132,7 @@ impl Database {
 
     /// A read-only snapshot for one viewer at one instant; without a viewer every table is empty.
     async fn begin_read(&self, viewer: Option<UserId>, now: DateTime<Utc>) -> Result<Reader, StoreError> {
-        let opening = format!("begin isolation level repeatable read read only; {}", context(viewer, now));
-        Ok(Reader { open: Some(self.open(&opening).await?) })
+        Ok(Reader { open: Some(self.open(&reading(viewer, now)).await?) })
     }
 
     /// A read-write transaction for an upload: lowered to the role that may write scan results and nothing else.
@@ -146,6 +145,15 @@ impl Database {
             "begin; set local role posture_ingest; set local plan_cache_mode = force_custom_plan; {}",
             context(Some(scanner), now)
         );
+        Ok(Writer { open: Some(self.open(&opening).await?) })
+    }
+
+    /// A read-write transaction for a mutation: lowered to the role that may change what is the viewer's to change.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin_write(&self, viewer: UserId, now: DateTime<Utc>) -> Result<Writer, StoreError> {
+        let opening = format!("begin; set local role posture_writer; {}", context(Some(viewer), now));
         Ok(Writer { open: Some(self.open(&opening).await?) })
     }
 
@@ -173,6 +181,11 @@ impl Database {
 /// Class 57P: the server goes down or drops its sessions; another connection may do better.
 fn is_shutdown(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().is_some_and(|code| code.starts_with("57P"))
+}
+
+/// How a snapshot is opened.
+fn reading(viewer: Option<UserId>, now: DateTime<Utc>) -> String {
+    format!("begin isolation level repeatable read read only; {}", context(viewer, now))
 }
 
 /// The settings of a transaction. Both values are of types that cannot carry SQL.
@@ -251,7 +264,32 @@ transaction! {
     Writer
 }
 
-/// The one snapshot of a request: opened when the first statement needs it, shared by everything the request reads.
+impl Writer {
+    /// Ends the transaction and leaves nothing of it; only after that the connection goes back to the pool.
+    ///
+    /// # Errors
+    /// When the database does not confirm; the connection is then thrown away.
+    pub async fn rollback(mut self) -> Result<(), StoreError> {
+        match self.open.take() {
+            Some(open) => open.end("rollback").await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the transaction and opens, in the same message, the snapshot that its outcome is read in.
+    ///
+    /// # Errors
+    /// When the database does not confirm; the connection is then thrown away.
+    pub async fn commit_and_read(mut self, viewer: UserId, now: DateTime<Utc>) -> Result<Reader, StoreError> {
+        let mut open = self.open.take().ok_or(StoreError::Closed)?;
+        open.statements.fetch_add(1, Ordering::Relaxed);
+        let message = format!("commit; {}", reading(Some(viewer), now));
+        open.connection.execute(AssertSqlSafe(message)).await?;
+        Ok(Reader { open: Some(open) })
+    }
+}
+
+/// The one snapshot of a request, or of one mutation's answer: opened when the first statement needs it, shared by everything the request reads.
 #[derive(Debug)]
 pub struct Snapshot {
     database: Database,
@@ -265,6 +303,18 @@ impl Snapshot {
     #[must_use]
     pub fn new(database: Database, viewer: Option<UserId>, now: DateTime<Utc>) -> Self {
         Self { database, viewer, now, reader: Mutex::new(None) }
+    }
+
+    /// A snapshot that is open already: a mutation's answer is read after it.
+    #[must_use]
+    pub fn opened(database: Database, viewer: UserId, now: DateTime<Utc>, reader: Reader) -> Self {
+        Self { database, viewer: Some(viewer), now, reader: Mutex::new(Some(reader)) }
+    }
+
+    /// The database that it is a snapshot of.
+    #[must_use]
+    pub const fn database(&self) -> &Database {
+        &self.database
     }
 
     /// The request's instant.

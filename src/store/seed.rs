@@ -309,9 +309,17 @@ impl World {
         insert(connection, "operator_assignments", &self.members(Membership::operator_assignment)).await?;
         insert! {
             subscriptions add_ons pricing assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence posture_shares security_settings api_keys partner_audit_events
-            customer_audit_events
+            scan_schedule_targets evidence posture_shares security_settings api_keys
         }
+        // A log is chained in the order in which it is written.
+        let mut partner_events = self.partner_audit_events.clone();
+        partner_events.sort_by_key(|event| event.at);
+        progress("partner_audit_events", partner_events.len());
+        insert(connection, "partner_audit_events", &partner_events).await?;
+        let mut customer_events = self.customer_audit_events.clone();
+        customer_events.sort_by_key(|event| event.at);
+        progress("customer_audit_events", customer_events.len());
+        insert(connection, "customer_audit_events", &customer_events).await?;
         Ok(())
     }
 

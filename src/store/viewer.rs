@@ -2,7 +2,9 @@
 
 use super::customer::Customer;
 use super::partner::Partner;
-use super::{Reader, StoreError};
+use sqlx::PgConnection;
+
+use super::{Reader, StoreError, Writer};
 use crate::domain::customer::PortalAccess;
 use crate::domain::ids::{CustomerId, PartnerId, UserId};
 use crate::domain::user::ViewerKind;
@@ -36,6 +38,18 @@ impl SignedIn {
 /// # Errors
 /// When the database does not answer.
 pub async fn signed_in(reader: &mut Reader, user: UserId) -> Result<Option<SignedIn>, StoreError> {
+    read(reader.connection()?, user).await
+}
+
+/// The same in a mutation's own transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn signed_in_to_write(writer: &mut Writer, user: UserId) -> Result<Option<SignedIn>, StoreError> {
+    read(writer.connection()?, user).await
+}
+
+async fn read(connection: &mut PgConnection, user: UserId) -> Result<Option<SignedIn>, StoreError> {
     let row = sqlx::query!(
         r#"select u.kind, u.name, u.email,
                   pu.role as "partner_role?",
@@ -52,7 +66,7 @@ pub async fn signed_in(reader: &mut Reader, user: UserId) -> Result<Option<Signe
            where u.id = $1 and u.disabled_at is null"#,
         user.0
     )
-    .fetch_optional(reader.connection()?)
+    .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
 
@@ -96,10 +110,7 @@ pub async fn signed_in(reader: &mut Reader, user: UserId) -> Result<Option<Signe
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn user_by_email(
-    connection: &mut sqlx::PgConnection,
-    email: &str,
-) -> Result<Option<UserId>, StoreError> {
+pub async fn user_by_email(connection: &mut PgConnection, email: &str) -> Result<Option<UserId>, StoreError> {
     let id = sqlx::query_scalar!("select id from users where email = $1", email)
         .fetch_optional(connection)
         .await?;

@@ -16,6 +16,7 @@ mod gate;
 mod hidden;
 mod hidden_in_totals;
 mod lookup;
+mod mutations;
 mod orders_and_filters;
 mod paging;
 mod ingest;

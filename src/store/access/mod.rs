@@ -1,7 +1,9 @@
 //! Accesses: a customer's list, and the terms that every decision starts from; a partner's list has a room of its own.
 
+mod change;
 mod of_partner;
 
+pub use change::{LockedAccess, lock};
 pub use of_partner::{AccessOrderField, PartnerAccesses};
 
 use chrono::{DateTime, Utc};

@@ -97,6 +97,11 @@ impl App {
         self.key.mint(user.into(), DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, from, lifetime)
     }
 
+    /// The file with the key that its tokens are verified by.
+    pub(crate) fn public_key(&self) -> &std::path::Path {
+        self.key.public_path()
+    }
+
     /// A token signed with the right key for somebody else.
     pub(crate) fn token_for(&self, user: impl Into<UserId>, issuer: &str, audience: &str) -> String {
         self.key.mint(user.into(), issuer, audience, self.clock.now(), TimeDelta::hours(1))

@@ -51,7 +51,8 @@ const CHECKS: &[Check] = &[
     Check {
         name: "no policy lets everything through",
         faults: "select format('%s on %s', polname, polrelid::regclass) from pg_policy
-                 where not (polroles <@ array['posture_policy'::regrole::oid, 'posture_rollup'::regrole::oid])
+                 where not (polroles <@ array['posture_policy'::regrole::oid, 'posture_rollup'::regrole::oid,
+                                                'posture_audit'::regrole::oid])
                    and (not polpermissive
                         or pg_get_expr(polqual, polrelid) = 'true'
                         or pg_get_expr(polwithcheck, polrelid) = 'true'
@@ -112,6 +113,7 @@ const CHECKS: &[Check] = &[
             "customer_users_user_key",
             // The partner's, not a customer's: it only names the customer that an event is about.
             "partner_audit_events_pkey",
+            "partner_audit_events_seq_key",
         ],
         plants: &[
             ("create table planted (id uuid primary key, customer_id uuid)", "planted_pkey"),
@@ -201,7 +203,7 @@ const CHECKS: &[Check] = &[
         faults: "select format('%s of %s', member::regrole, roleid::regrole) from pg_auth_members
                  where member::regrole::text like 'posture\\_%'",
         // An upload lowers itself to it.
-        exceptions: &["posture_gateway of posture_ingest"],
+        exceptions: &["posture_gateway of posture_ingest", "posture_gateway of posture_writer"],
         plants: &[
             ("grant posture_rollup to posture_gateway", "posture_gateway of posture_rollup"),
             ("grant pg_read_all_data to posture_ingest", "posture_ingest of pg_read_all_data"),
@@ -211,9 +213,9 @@ const CHECKS: &[Check] = &[
         name: "audit logs only ever grow",
         faults: "select format('%s may %s %s', r, p, c.oid::regclass)
                  from pg_class c,
-                      unnest('{posture_gateway,posture_ingest,posture_policy,posture_rollup}'::text[]) r,
+                      unnest('{posture_gateway,posture_ingest,posture_writer,posture_policy,posture_rollup,posture_audit}'::text[]) r,
                       unnest('{update,delete,truncate}'::text[]) p
-                 where c.relname like '%audit%' and c.relkind in ('r', 'p')
+                 where c.relname like '%audit_events' and c.relkind in ('r', 'p')
                    and (has_table_privilege(r, c.oid, p)
                         or p = 'update' and has_any_column_privilege(r, c.oid, p))",
         exceptions: &[],
@@ -233,7 +235,7 @@ const CHECKS: &[Check] = &[
         faults: "select oid::regprocedure::text from pg_proc
                  where pronamespace in ('public'::regnamespace, 'gate'::regnamespace) and prosecdef
                    and (proconfig is distinct from array['search_path=\"\"']
-                        or proowner::regrole::text not in ('posture_policy', 'posture_rollup'))",
+                        or proowner::regrole::text not in ('posture_policy', 'posture_rollup', 'posture_audit'))",
         exceptions: &[],
         plants: &[
             ("alter function gate.admin_partner() reset search_path", "gate.admin_partner()"),

@@ -1,0 +1,203 @@
+//! One mutation field: may this role ever call it, was it answered before, the change in a transaction of its own, and the
+//! snapshot that its answer is read in.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Result};
+use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+use super::refusal::Refusal;
+use crate::domain::ids::UserId;
+use crate::graphql::error::{forbidden, internal, unauthenticated};
+use crate::graphql::session::{Sessions, root_field};
+use crate::policy::{Operation, Viewer};
+use crate::store::change::Author;
+use crate::store::idempotency::{self, Key, Known};
+use crate::store::viewer::{SignedIn, signed_in_to_write};
+use crate::store::{Snapshot, StoreError, Writer};
+
+/// What every mutation of a request is stamped with.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// The request, as audit events name it.
+    pub request: Uuid,
+    /// The header `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+}
+
+/// Done, with what its payload is read by, or refused.
+pub type Outcome<T> = std::result::Result<T, Refusal>;
+
+/// Why a mutation goes no further: refused, or the database did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// Refused; the payload says why.
+    #[error("refused")]
+    Refused(Refusal),
+    /// Failed.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// A mutation that may begin.
+#[expect(clippy::large_enum_variant, reason = "made once a mutation, and never moved about")]
+pub enum Begun<'c, T> {
+    /// It was answered before, under the same key.
+    Before(Outcome<T>),
+    /// It is done now.
+    Now(Writing<'c>),
+}
+
+/// A mutation under way.
+pub struct Writing<'c> {
+    /// Its transaction.
+    pub writer: Writer,
+    /// Who does it.
+    pub asker: SignedIn,
+    /// What its events are signed with.
+    pub author: Author,
+    sessions: &'c Sessions,
+    field: &'c str,
+    key: Option<Key>,
+}
+
+/// Opens the transaction of a mutation field.
+///
+/// # Errors
+/// UNAUTHENTICATED, FORBIDDEN, INTERNAL.
+pub async fn begin<'c, T: DeserializeOwned>(
+    ctx: &'c Context<'_>,
+    operation: Operation,
+) -> Result<Begun<'c, T>> {
+    let (sessions, stamp) = (ctx.data::<Arc<Sessions>>()?, ctx.data::<Stamp>()?);
+    sessions.room_for_one_more()?;
+    let user = sessions.whole().snapshot().subject().ok_or_else(unauthenticated)?;
+    let (now, field) = (sessions.whole().now(), root_field(ctx));
+    let database = sessions.whole().snapshot().database();
+    let opened = async {
+        // Nothing that was read before is answered any more; and a request holds one connection, never two.
+        sessions.finish().await?;
+        let mut writer = database.begin_write(user, now).await?;
+        let asker = signed_in_to_write(&mut writer, user).await?;
+        Ok((writer, asker))
+    };
+    let (mut writer, asker) = opened.await.map_err(|error: StoreError| internal(&error))?;
+    let refused = match &asker {
+        None => Some(unauthenticated()),
+        Some(asker) if !operation.may_ever_be_called_by(&asker.viewer) => Some(forbidden(operation)),
+        Some(_) => None,
+    };
+    let (Some(asker), None) = (asker, &refused) else {
+        writer.rollback().await.map_err(|error| internal(&error))?;
+        return Err(refused.unwrap_or_else(unauthenticated));
+    };
+    let key = stamp.idempotency_key.as_ref().map(|key| {
+        Ok::<_, async_graphql::Error>(Key {
+            user,
+            key: key.clone(),
+            field: field.to_owned(),
+            input_digest: digest(ctx, operation)?,
+        })
+    });
+    let key = key.transpose()?;
+    if let Some(key) = &key {
+        let known = idempotency::take(&mut writer, key, now).await.map_err(|error| internal(&error))?;
+        let before = match known {
+            Known::New => None,
+            Known::OfAnotherInput => Some(Err(Refusal::idempotency_key_reused())),
+            Known::Answered(outcome) => Some(remembered(outcome)?),
+        };
+        if let Some(before) = before {
+            writer.rollback().await.map_err(|error| internal(&error))?;
+            sessions.open(field, Snapshot::new(database.clone(), Some(user), now))?;
+            return Ok(Begun::Before(before));
+        }
+    }
+    let author = Author { name: asker.name.clone(), user, now, request: stamp.request };
+    Ok(Begun::Now(Writing { writer, asker, author, sessions, field, key }))
+}
+
+/// How an outcome is kept.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum Kept<T> {
+    Done(T),
+    Refused(Refusal),
+}
+
+fn remembered<T: DeserializeOwned>(outcome: serde_json::Value) -> Result<Outcome<T>> {
+    match serde_json::from_value(outcome) {
+        Ok(Kept::Done(done)) => Ok(Ok(done)),
+        Ok(Kept::Refused(refusal)) => Ok(Err(refusal)),
+        Err(error) => Err(internal(&StoreError::from(sqlx::Error::Decode(error.into())))),
+    }
+}
+
+/// SHA-256 of the mutation's name and its arguments with variables filled in, whatever order they were written in.
+fn digest(ctx: &Context<'_>, operation: Operation) -> Result<[u8; 32]> {
+    let mut arguments = serde_json::Map::new();
+    for (name, value) in ctx.field().arguments()? {
+        arguments.insert(name.to_string(), value.into_json()?);
+    }
+    let text = format!("{operation} {}", serde_json::Value::Object(arguments));
+    Ok(Sha256::digest(text).into())
+}
+
+impl Writing<'_> {
+    /// Who does it.
+    #[must_use]
+    pub const fn viewer(&self) -> &Viewer {
+        &self.asker.viewer
+    }
+
+    /// The request's instant.
+    #[must_use]
+    pub const fn now(&self) -> DateTime<Utc> {
+        self.author.now
+    }
+
+    /// Ends the transaction, keeps the answer under the request's key, and opens the session that the payload is read in: its
+    /// snapshot is taken after the change.
+    ///
+    /// # Errors
+    /// INTERNAL when the database does not confirm; then nothing was changed.
+    pub async fn end<T: Serialize>(self, done: std::result::Result<T, Stop>) -> Result<Outcome<T>> {
+        let Self { mut writer, author, sessions, field, key, .. } = self;
+        let outcome = match done {
+            Ok(done) => Ok(done),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+            Err(Stop::Failed(error)) => return Err(internal(&error)),
+        };
+        let database = sessions.whole().snapshot().database().clone();
+        let (user, now): (UserId, _) = (author.user, author.now);
+        let ended = async {
+            if outcome.is_err() && key.is_none() {
+                writer.rollback().await?;
+                return Ok(Snapshot::new(database, Some(user), now));
+            }
+            if let Some(key) = &key {
+                let kept = match &outcome {
+                    Ok(done) => serde_json::to_value(Kept::Done(done)),
+                    Err(refusal) => serde_json::to_value(Kept::<()>::Refused(refusal.clone())),
+                };
+                let kept = kept.map_err(|error| sqlx::Error::Encode(error.into()))?;
+                idempotency::keep(&mut writer, key, &kept).await?;
+            }
+            let reader = writer.commit_and_read(user, now).await?;
+            Ok(Snapshot::opened(database, user, now, reader))
+        };
+        let snapshot = ended.await.map_err(|error: StoreError| internal(&error))?;
+        sessions.open(field, snapshot)?;
+        Ok(outcome)
+    }
+}

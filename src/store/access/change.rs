@@ -1,0 +1,166 @@
+//! Accesses as a mutation finds and changes them.
+
+use chrono::{DateTime, Utc};
+
+use super::Trial;
+use crate::domain::access::{OperatingModel, Privilege};
+use crate::domain::customer::PortalAccess;
+use crate::domain::ids::{AccessId, CustomerId, PartnerId};
+use crate::policy::AccessTerms;
+use crate::store::change::{Changes, Event};
+use crate::store::{StoreError, Writer};
+
+/// An access that nobody else changes until the transaction ends, nor its customer.
+#[derive(Clone, Debug)]
+pub struct LockedAccess {
+    /// Its id.
+    pub id: AccessId,
+    /// What decisions start from.
+    pub terms: AccessTerms,
+    /// The trial, where there is or was one.
+    pub trial: Option<Trial>,
+    /// Rises by one with every change.
+    pub version: i32,
+    /// What the customer's own users may do.
+    pub portal_access: PortalAccess,
+}
+
+impl LockedAccess {
+    /// Its key.
+    #[must_use]
+    pub const fn key(&self) -> (CustomerId, AccessId) {
+        (self.terms.customer, self.id)
+    }
+}
+
+/// Locks an access with its customer; none where it does not exist for the viewer to change.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn lock(
+    writer: &mut Writer,
+    customer: CustomerId,
+    id: AccessId,
+) -> Result<Option<LockedAccess>, StoreError> {
+    let row = sqlx::query!(
+        "select a.partner_id, a.status, a.operating_model, a.privilege_ceiling, a.customer_consent, a.consent_until,
+                a.trial_started_at, a.trial_ends_at, a.trial_convert_by, a.trial_converted_at, a.trial_elected_model,
+                a.version, c.portal_access
+         from accesses a join customers c on c.customer_id = a.customer_id
+         where a.customer_id = $1 and a.id = $2
+         for no key update",
+        customer.0,
+        id.0
+    )
+    .fetch_optional(writer.connection()?)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let trial = match (row.trial_started_at, row.trial_ends_at, row.trial_convert_by) {
+        (Some(started_at), Some(ends_at), Some(convert_by)) => Some(Trial {
+            started_at,
+            ends_at,
+            convert_by,
+            converted_at: row.trial_converted_at,
+            elected_model: row.trial_elected_model.as_deref().map(str::parse).transpose()?,
+        }),
+        _ => None,
+    };
+    Ok(Some(LockedAccess {
+        id,
+        terms: AccessTerms {
+            partner: PartnerId(row.partner_id),
+            customer,
+            status: row.status.parse()?,
+            trial_ends_at: row.trial_ends_at,
+            operating_model: row.operating_model.parse()?,
+            privilege_ceiling: Privilege::from_rank(row.privilege_ceiling),
+            granted_consent: Privilege::from_rank(row.customer_consent),
+            granted_until: row.consent_until,
+        },
+        trial,
+        version: row.version,
+        portal_access: PortalAccess::from_rank(row.portal_access),
+    }))
+}
+
+impl Changes<'_> {
+    /// Sets the operating model; FULLY_MANAGED lowers a FULL portal to READ_ONLY (DESIGN.md 6). All of it is recorded on both
+    /// sides.
+    pub fn set_operating_model(
+        &mut self,
+        access: &LockedAccess,
+        to: OperatingModel,
+        action: &'static str,
+        reason: Option<&str>,
+    ) -> &mut Self {
+        let from = access.terms.operating_model;
+        self.change_access(access, |sql| {
+            sql.push("operating_model = ").push_bind(to.as_str());
+        });
+        self.record_for_both(
+            access.terms.partner,
+            access.key(),
+            &Event { action, reason, old_value: Some(from.as_str()), new_value: Some(to.as_str()) },
+        );
+        if to == OperatingModel::FullyManaged && access.portal_access == PortalAccess::Full {
+            self.change(|sql| {
+                sql.push("update customers set portal_access = ").push_bind(PortalAccess::ReadOnly.rank());
+                sql.push(" where customer_id = ").push_bind(access.terms.customer.0);
+            });
+            self.record_for_both(
+                access.terms.partner,
+                access.key(),
+                &Event {
+                    action: "customer.portal_access_changed",
+                    reason,
+                    old_value: Some(PortalAccess::Full.as_str()),
+                    new_value: Some(PortalAccess::ReadOnly.as_str()),
+                },
+            );
+        }
+        self
+    }
+
+    /// Sets the customer's consent, until an instant if there is one, and records it on both sides.
+    pub fn set_consent(
+        &mut self,
+        access: &LockedAccess,
+        to: Privilege,
+        until: Option<DateTime<Utc>>,
+    ) -> &mut Self {
+        self.change_access(access, |sql| {
+            sql.push("customer_consent = ").push_bind(to.rank()).push(", consent_until = ").push_bind(until);
+        });
+        let said = |consent: Privilege, until: Option<DateTime<Utc>>| match until {
+            Some(until) => {
+                format!("{consent} until {}", until.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true))
+            }
+            None => consent.to_string(),
+        };
+        let (old, new) = (said(access.terms.granted_consent, access.terms.granted_until), said(to, until));
+        self.record_for_both(
+            access.terms.partner,
+            access.key(),
+            &Event {
+                action: "access.consent_changed",
+                reason: None,
+                old_value: Some(&old),
+                new_value: Some(&new),
+            },
+        )
+    }
+
+    /// Sets columns of an access and raises its version.
+    pub(super) fn change_access(
+        &mut self,
+        access: &LockedAccess,
+        set: impl FnOnce(&mut sqlx::QueryBuilder<sqlx::Postgres>),
+    ) -> &mut Self {
+        self.change(|sql| {
+            sql.push("update accesses set version = version + 1, ");
+            set(sql);
+            sql.push(" where customer_id = ").push_bind(access.terms.customer.0);
+            sql.push(" and id = ").push_bind(access.id.0);
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! A change and the events that record it, as one statement: neither is there without the other.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Postgres, QueryBuilder};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use super::{StoreError, Writer};
+use crate::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+
+/// Who changes something, when, and in which request.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// The user's name, as the log will always show it.
+    pub name: String,
+    /// Who that is.
+    pub user: UserId,
+    /// The request's instant.
+    pub now: DateTime<Utc>,
+    /// The request.
+    pub request: Uuid,
+}
+
+impl Author {
+    /// An id in the order of time, so that rows written together lie together.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        let seconds = u64::try_from(self.now.timestamp()).unwrap_or_default();
+        Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, self.now.timestamp_subsec_nanos()))
+    }
+}
+
+/// What an event says.
+#[derive(Clone, Debug, Default)]
+pub struct Event<'e> {
+    /// What happened, for instance `access.operating_model_changed`.
+    pub action: &'static str,
+    /// Why, in the author's words.
+    pub reason: Option<&'e str>,
+    /// What was before.
+    pub old_value: Option<&'e str>,
+    /// What is now.
+    pub new_value: Option<&'e str>,
+}
+
+/// Rows to change and events to record, gathered and then sent as one statement.
+pub struct Changes<'a> {
+    author: &'a Author,
+    sql: QueryBuilder<Postgres>,
+    parts: usize,
+}
+
+impl<'a> Changes<'a> {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(author: &'a Author) -> Self {
+        Self { author, sql: QueryBuilder::new(""), parts: 0 }
+    }
+
+    /// Adds a statement that changes rows; all of them see the tables as they were before.
+    pub fn change(&mut self, statement: impl FnOnce(&mut QueryBuilder<Postgres>)) -> &mut Self {
+        self.sql.push(if self.parts == 0 { "with c" } else { ", c" }).push(self.parts).push(" as (");
+        statement(&mut self.sql);
+        self.sql.push(")");
+        self.parts += 1;
+        self
+    }
+
+    /// Records an event in a partner's log.
+    pub fn record_for_partner(
+        &mut self,
+        partner: PartnerId,
+        about: Option<(CustomerId, AccessId)>,
+        event: &Event<'_>,
+    ) -> &mut Self {
+        let author = self.author;
+        self.change(|sql| {
+            sql.push(
+                "insert into partner_audit_events (partner_id, customer_id, access_id, id, at, actor, actor_id, action, \
+                 reason, old_value, new_value, request_id) values (",
+            );
+            sql.push_bind(partner.0);
+            sql.push(", ").push_bind(about.map(|(customer, _)| customer.0));
+            sql.push(", ").push_bind(about.map(|(_, access)| access.0));
+            values(sql, author, event);
+        })
+    }
+
+    /// Records an event in a customer's log.
+    pub fn record_for_customer(&mut self, customer: CustomerId, event: &Event<'_>) -> &mut Self {
+        let author = self.author;
+        self.change(|sql| {
+            sql.push(
+                "insert into customer_audit_events (customer_id, id, at, actor, actor_id, action, reason, old_value, \
+                 new_value, request_id) values (",
+            );
+            sql.push_bind(customer.0);
+            values(sql, author, event);
+        })
+    }
+
+    /// Records an event about an access on both sides; the partner's log first, as everywhere, so that two writers wait
+    /// for each other and never in a circle.
+    pub fn record_for_both(
+        &mut self,
+        partner: PartnerId,
+        (customer, access): (CustomerId, AccessId),
+        event: &Event<'_>,
+    ) -> &mut Self {
+        self.record_for_partner(partner, Some((customer, access)), event).record_for_customer(customer, event)
+    }
+
+    /// Sends everything.
+    ///
+    /// # Errors
+    /// When the database refuses any part; then nothing of it is done.
+    pub async fn execute(mut self, writer: &mut Writer) -> Result<(), StoreError> {
+        self.sql.push(" select");
+        self.sql.build().execute(writer.connection()?).await?;
+        Ok(())
+    }
+}
+
+fn values(sql: &mut QueryBuilder<Postgres>, author: &Author, event: &Event<'_>) {
+    sql.push(", ").push_bind(author.new_id());
+    sql.push(", ").push_bind(author.now);
+    sql.push(", ").push_bind(author.name.clone());
+    sql.push(", ").push_bind(author.user.0);
+    sql.push(", ").push_bind(event.action);
+    for value in [event.reason, event.old_value, event.new_value] {
+        sql.push(", ").push_bind(value.map(str::to_owned));
+    }
+    sql.push(", ").push_bind(author.request).push(")");
+}
