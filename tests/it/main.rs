@@ -10,6 +10,7 @@ mod accesses;
 mod attacks;
 mod bad_input;
 mod bad_requests;
+mod connections;
 mod demo_world;
 mod first_wall;
 mod gate;
