@@ -1,13 +1,15 @@
 //! Batching without waiting: the loaders' batches run in the request's own task, after everything that could ask has asked.
 //!
 //! The stock spawner starts a batch on another thread after a millisecond; under load it starts too early and splits.
-//! Here the request is polled until nothing in it can go on, and only then the queued batches run. So a relation is
-//! one statement, always, and nobody waits for a timer (PERFORMANCE.md 9).
+//! Here the request is polled until nothing in it can go on, and only then everything that is queued runs, as one wave; the
+//! request goes on after all of it. So which keys share a statement depends on the query and never on timing, and nobody
+//! waits for a timer (PERFORMANCE.md 9).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use async_graphql::runtime::Timer;
@@ -20,6 +22,16 @@ use futures_util::task::{FutureObj, Spawn, SpawnError};
 #[derive(Clone, Default)]
 pub struct Batches {
     waiting: Arc<Mutex<Vec<FutureObj<'static, ()>>>>,
+    reading: Arc<AtomicUsize>,
+}
+
+/// A read past the loaders, until it is dropped.
+pub struct Reading(Arc<AtomicUsize>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Batches {
@@ -27,20 +39,29 @@ impl Batches {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Announces a read past the loaders: no wave starts before it is done, for what waits for it may ask the loaders, too.
+    #[must_use]
+    pub fn reading(&self) -> Reading {
+        self.reading.fetch_add(1, Ordering::Relaxed);
+        Reading(Arc::clone(&self.reading))
+    }
+
     /// Runs a request to its end, and its batches whenever it can go no further without them.
     pub async fn drive<F: Future>(&self, request: F) -> F::Output {
         let mut request = pin!(request);
-        let mut running = FuturesUnordered::new();
+        let mut wave = FuturesUnordered::new();
         poll_fn(|context| {
             loop {
+                while let Some(()) = ready!(wave.poll_next_unpin(context)) {}
                 if let Poll::Ready(output) = request.as_mut().poll(context) {
                     return Poll::Ready(output);
                 }
-                running.extend(self.take());
-                match running.poll_next_unpin(context) {
-                    // A batch is done: those who waited for it can go on.
-                    Poll::Ready(Some(())) => {}
-                    Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                if self.reading.load(Ordering::Relaxed) > 0 {
+                    return Poll::Pending;
+                }
+                wave.extend(self.take());
+                if wave.is_empty() {
+                    return Poll::Pending;
                 }
             }
         })
@@ -68,7 +89,6 @@ impl Timer for Immediately {
 mod tests {
     use std::collections::HashMap;
     use std::convert::Infallible;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
     use futures_util::future::join_all;
@@ -105,5 +125,26 @@ mod tests {
             })
             .await;
         assert_eq!((sum, count.load(Ordering::Relaxed)), (500, 2));
+    }
+
+    #[tokio::test]
+    async fn a_wave_waits_for_reads_past_the_loaders() {
+        let (batches, count) = (Batches::default(), Arc::new(AtomicUsize::new(0)));
+        let loader = DataLoader::with_cache(
+            Counting(Arc::clone(&count)),
+            batches.clone(),
+            Immediately,
+            HashMapCache::default(),
+        );
+        let slow = async {
+            let reading = batches.reading();
+            for _ in 0..3 {
+                tokio::task::yield_now().await;
+            }
+            drop(reading);
+            loader.load_one(2).await
+        };
+        batches.drive(async { tokio::join!(loader.load_one(1), slow) }).await.0.ok();
+        assert_eq!(count.load(Ordering::Relaxed), 1);
     }
 }

@@ -211,7 +211,10 @@ impl Session {
         if let Some(known) = self.signed_in.get() {
             return Ok(known.as_ref());
         }
-        let read = || async { signed_in(&mut *self.snapshot.reader().await?, user).await };
+        let read = || async {
+            let _reading = self.batches.reading();
+            signed_in(&mut *self.snapshot.reader().await?, user).await
+        };
         let found = Box::pin(self.signed_in.get_or_try_init(read)).await.map_err(|error| internal(&error))?;
         Ok(found.as_ref())
     }
@@ -353,6 +356,7 @@ impl Session {
             return Ok(Arc::default());
         }
         let read = || async {
+            let _reading = self.batches.reading();
             let terms = store::access::terms(&mut *self.snapshot.reader().await?, scope).await?;
             let visible = terms.into_iter().filter(|(_, terms, assigned)| {
                 let subject = Subject {
@@ -378,6 +382,7 @@ impl Session {
         grant: &crate::policy::Grant<crate::policy::Pricing, Of>,
     ) -> Result<&[UnitCost]> {
         let read = || async {
+            let _reading = self.batches.reading();
             store::subscription::unit_costs(&mut *self.snapshot.reader().await?, grant, self.now()).await
         };
         let found = self.unit_costs.get_or_try_init(read).await.map_err(|error| internal(&error))?;

@@ -60,3 +60,35 @@ impl<C: Class, Of: std::fmt::Debug> std::fmt::Debug for Grant<C, Of> {
         write!(f, "Grant<{}>({:?})", C::CLASS, self.of)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::policy::Posture;
+
+    /// Loaders key by the grant: two customers' must never be one key.
+    #[test]
+    fn a_grant_is_its_customers_and_no_other() {
+        let grant = |n| Grant::<Posture>::new(CustomerId(Uuid::from_u128(n)));
+        assert_eq!(grant(1), grant(1));
+        assert_ne!(grant(1), grant(2));
+        assert_eq!(grant(7).of(), CustomerId(Uuid::from_u128(7)));
+        let hash = |n| {
+            let mut hasher = std::hash::DefaultHasher::new();
+            grant(n).hash(&mut hasher);
+            hasher.finish()
+        };
+        assert_eq!((0..100).map(hash).collect::<HashSet<_>>().len(), 100);
+        assert_eq!(hash(1), hash(1));
+    }
+
+    #[test]
+    fn a_grant_says_of_what_it_is() {
+        let grant = Grant::<Posture>::new(CustomerId(Uuid::nil()));
+        assert_eq!(format!("{grant:?}"), "Grant<POSTURE>(CustomerId(00000000-0000-0000-0000-000000000000))");
+    }
+}

@@ -360,15 +360,24 @@ mod tests {
         assert!(tables().lines().chain(table.lines()).all(|line| line.chars().count() <= WIDTH));
     }
 
-    /// Three of the four combinations are no product: two rules say them, and nothing more.
+    #[test]
+    fn a_line_is_as_long_as_it_may_be_and_no_longer() {
+        assert_eq!(wrapped("ab cd", 5), ["ab cd"]);
+        assert_eq!(wrapped("ab cd", 4), ["ab", "cd"]);
+        assert_eq!(wrapped("ab cd efg", 5), ["ab cd", "efg"]);
+        assert_eq!(wrapped("longer ab", 3), ["longer", "ab"]);
+    }
+
+    /// Three of the four combinations are no product: two rules say them, and nothing more. A fact that is always the same
+    /// splits nothing.
     #[test]
     fn what_one_rule_cannot_say_several_do() {
-        let cell = |a, b| vec![("a", a), ("b", b)];
+        let cell = |a, b| vec![("fixed", "1"), ("a", a), ("b", b)];
         let cells = [cell("1", "1"), cell("1", "2"), cell("2", "1")];
         let slices: Vec<_> = cells.iter().map(Vec::as_slice).collect();
-        assert_eq!(
-            rules(&slices),
-            [vec![("a", vec!["1"]), ("b", vec!["1", "2"])], vec![("a", vec!["2"]), ("b", vec!["1"])],]
-        );
+        let rule = |a: &[&'static str], b: &[&'static str]| {
+            vec![("fixed", vec!["1"]), ("a", a.to_vec()), ("b", b.to_vec())]
+        };
+        assert_eq!(rules(&slices), [rule(&["1"], &["1", "2"]), rule(&["2"], &["1"])]);
     }
 }

@@ -288,3 +288,41 @@ async fn a_trial_expires_at_the_exact_instant() {
         json!({ "customer": { "findings": { "totalCount": 1 } } })
     );
 }
+
+/// Orders and filters decide about every access before they read posture; those decisions, too, are of one request.
+#[tokio::test]
+async fn orders_and_filters_obey_a_change_with_the_next_request() {
+    let mut world = World::default();
+    let partner = world.partner("Birch");
+    let admin = world.partner_admin(partner, "Ada");
+    let sold = ["Acme", "Bolt"].map(|name| {
+        let customer = world.customer(partner, name, PortalAccess::Disabled);
+        let access = world.access(partner, customer, Terms::co_managed());
+        world.posture(customer);
+        access
+    });
+    let app = App::start(world).await;
+    let admin = app.sign_in(admin);
+    let names = async || {
+        let ordered = "orderBy: { field: OPEN_FINDINGS, direction: ASC }";
+        let filtered = "filter: { minOpenSeverity: INFO }";
+        let nodes = "{ nodes { customer { name } } }";
+        let document = format!(
+            "{{ partner {{ ordered: accesses({ordered}) {nodes} filtered: accesses({filtered}) {nodes} }} }}"
+        );
+        let partner = admin.data(&document).await["partner"].clone();
+        ["ordered", "filtered"].map(|list| {
+            let nodes = partner[list]["nodes"].as_array().unwrap().clone();
+            nodes.iter().map(|node| node["customer"]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(names().await, [["Acme", "Bolt"], ["Acme", "Bolt"]]);
+    for (model, ordered, filtered) in [
+        ("CUSTOMER_MANAGED", vec!["Bolt", "Acme"], vec!["Bolt"]),
+        ("CO_MANAGED", vec!["Acme", "Bolt"], vec!["Acme", "Bolt"]),
+    ] {
+        app.as_owner(&format!("update accesses set operating_model = '{model}' where id = '{}'", sold[0]))
+            .await;
+        assert_eq!(names().await, [ordered, filtered], "{model}");
+    }
+}

@@ -94,3 +94,43 @@ async fn a_hidden_field_that_is_selected_twice_is_denied_once() {
         }])
     );
 }
+
+/// A cache on the way would give one viewer's answer to the next, whose token it does not look at.
+#[tokio::test]
+async fn no_answer_may_be_stored() {
+    let app = App::start(Cast::new().world).await;
+    let (admin, query) = (app.sign_in(Persona::PartnerAdmin), "query={viewer{name}}");
+    for (what, reply) in [
+        ("GET", admin.get(query).await),
+        ("POST", admin.ask("{ viewer { name } }").await),
+        ("anonymous", app.anonymous().get(query).await),
+        ("refused", app.with_token("garbage").get(query).await),
+        ("malformed", admin.post("{").await),
+    ] {
+        assert_eq!(reply.header("cache-control"), Some("no-store"), "{what}");
+        assert_eq!(reply.header("x-content-type-options"), Some("nosniff"), "{what}");
+    }
+}
+
+/// The cause of a failure is in the log; it may hold a row's values, and always tells of the inside.
+#[tokio::test]
+async fn a_failed_statement_tells_nothing_of_the_inside() {
+    let cast = Cast::new();
+    let bolt = GlobalId::Customer(cast.bolt.customer);
+    let app = App::start(cast.world).await;
+    app.as_owner("revoke select on findings from posture_gateway").await;
+    let document = format!("{{ customer(id: \"{bolt}\") {{ name findings {{ totalCount }} }} }}");
+    let reply = app.sign_in(Persona::PartnerAdmin).ask(&document).await;
+    assert_eq!(
+        reply.body,
+        json!({
+            "data": { "customer": { "name": "Bolt", "findings": null } },
+            "errors": [{
+                "message": "the gateway could not read its data; try again",
+                "locations": [{ "line": 1, "column": reply.body["errors"][0]["locations"][0]["column"] }],
+                "path": ["customer", "findings"],
+                "extensions": { "code": "INTERNAL" },
+            }],
+        })
+    );
+}

@@ -228,6 +228,10 @@ async fn values_of_another_type_do_not_run() {
         "{ node(id: \"x\", id: \"y\") { id } }",
         "{ nodes(ids: \"x\", more: 1) { id } }",
         "{ viewer { shoeSize } }",
+        // A letter away from what there is.
+        "{ viewer { nam } }",
+        "{ custome { name } }",
+        "{ partner { dashbord { commercial { accesses } } } }",
         "{ viewer }",
         "{ viewer { name { first } } }",
         "{ ...missing }",

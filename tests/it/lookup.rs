@@ -24,7 +24,7 @@ const POSTURE: [&str; 7] =
     ["Asset", "Finding", "Component", "Scan", "ScanSchedule", "Evidence", "PostureShare"];
 
 /// Everything in the world that has a global id, as `Type owner`.
-fn everything(cast: &Cast) -> Vec<(String, GlobalId)> {
+pub(super) fn everything(cast: &Cast) -> Vec<(String, GlobalId)> {
     let mut all = vec![
         ("Partner alder".to_owned(), GlobalId::Partner(cast.alder)),
         ("Partner birch".to_owned(), GlobalId::Partner(cast.birch)),
@@ -322,5 +322,25 @@ async fn a_distributor_that_one_may_not_know_is_like_none_also_in_what_it_costs(
             [without.sign_in(persona).ask(document).await, with.sign_in(persona).ask(document).await];
         assert_eq!(replies[0], replies[1], "{persona:?}");
         assert!(replies[0].codes().is_empty(), "{}", replies[0].text);
+    }
+}
+
+/// Another customer's ids are answered from the id alone: not even the time tells whether they name something.
+#[tokio::test]
+async fn a_customer_pays_no_statement_for_another_tenants_ids() {
+    let cast = Cast::new();
+    let (bolt, event) = (cast.bolt.customer, cast.bolt.posture.global_ids(cast.bolt.customer));
+    let mut foreign = vec![
+        GlobalId::Customer(bolt),
+        GlobalId::Access(bolt, cast.bolt.access),
+        GlobalId::Subscription(bolt, cast.bolt.access),
+    ];
+    foreign.extend(event.into_iter().map(|(_, id)| id));
+    let app = App::start(cast.world).await;
+    let customer = app.sign_in(Persona::FullPortalAdmin);
+    let nothing = customer.ask("{ viewer { id } }").await.statements;
+    for id in foreign {
+        let reply = customer.query(LOOK_UPS, json!({ "id": id.to_string() })).await;
+        assert_eq!(reply.statements, nothing, "{id:?} {}", reply.text);
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::spec::cells;
-use super::{CUSTOMER, PARTNER, accesses, customer_user, partner_user, question, subject, viewers};
+use super::{
+    CUSTOMER, OTHER_CUSTOMER, OTHER_PARTNER, PARTNER, USER, accesses, customer_user, partner_user, question,
+    subject, viewers,
+};
 use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
 use crate::domain::user::{CustomerRole, PartnerRole};
@@ -89,6 +92,36 @@ fn a_partners_own_books_say_why_too() {
     pricing is hidden: it takes an ADMIN of the partner itself, for nothing is inherited along the partner tree
     pricing is hidden: the role is OPERATOR, it takes ADMIN, which a partner admin can give
     ");
+}
+
+/// The same reason takes another sentence for another reader: each goes to the one it is true of.
+#[test]
+fn each_reader_gets_the_sentence_that_is_true_of_them() {
+    let own_only = "a customer's users see their own customer only, and nothing lifts that";
+    let never = "the partner's cost and margin are never shown to a customer, and nothing lifts that";
+    let reader = "the role is READ_ONLY, it takes ADMIN, which a customer admin can give";
+    let nothing = Subject { customer: CUSTOMER, access: None, portal_access: PortalAccess::Full };
+    for &role in CustomerRole::ALL {
+        let stranger = Viewer::Customer { user: USER, customer: OTHER_CUSTOMER, role };
+        for &class in DataClass::ALL {
+            let said = explain(&stranger, class, &nothing, HiddenReason::Role);
+            assert_eq!(said, format!("{} is hidden: {own_only}", class.noun()), "{role}");
+        }
+        let said = explain(&customer_user(role), DataClass::Pricing, &nothing, HiddenReason::Role);
+        assert_eq!(said, format!("pricing is hidden: {never}"), "{role}");
+    }
+    let said =
+        explain(&customer_user(CustomerRole::ReadOnly), DataClass::Activity, &nothing, HiddenReason::Role);
+    assert_eq!(said, format!("activity is hidden: {reader}"));
+
+    let books = |partner, role| {
+        explain_partner(&Viewer::Partner { user: USER, partner, role }, DataClass::Pricing, PARTNER)
+    };
+    let (own_operator, stranger) =
+        (books(PARTNER, PartnerRole::Operator), books(OTHER_PARTNER, PartnerRole::Admin));
+    assert!(own_operator.ends_with("the role is OPERATOR, it takes ADMIN, which a partner admin can give"));
+    assert!(stranger.ends_with("for nothing is inherited along the partner tree"));
+    assert_eq!(books(OTHER_PARTNER, PartnerRole::Operator), stranger);
 }
 
 /// Who may not see an access gets the same sentence whatever its terms, and whether or not it exists; a customer's

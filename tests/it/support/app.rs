@@ -11,6 +11,7 @@ use posture_gateway::graphql::limits::Limits;
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, Verifier};
 use posture_gateway::http::{self, router, serve};
+use posture_gateway::private_postgres::SUPERUSER;
 use posture_gateway::store::Database;
 use posture_gateway::store::scope::PoolSettings;
 use reqwest::{Method, RequestBuilder};
@@ -31,7 +32,7 @@ pub(crate) struct App {
     pub(crate) clock: Clock,
     /// Its database, for what a test does behind its back.
     pub(crate) test_database: TestDatabase,
-    /// Its connections, as the role `posture_gateway`.
+    /// Its connections.
     pub(crate) database: Database,
     key: DevelopmentKey,
     _keys: TempDir,
@@ -42,6 +43,15 @@ pub(crate) struct App {
 impl App {
     /// A gateway over a world of its own, at [`NOW`].
     pub(crate) async fn start(world: World) -> Self {
+        Self::connected_as("posture_gateway", world).await
+    }
+
+    /// The same on a connection that no policy holds: what is hidden then, the gate alone hides.
+    pub(crate) async fn start_past_policies(world: World) -> Self {
+        Self::connected_as(SUPERUSER, world).await
+    }
+
+    async fn connected_as(role: &str, world: World) -> Self {
         let test_database = TestDatabase::create().await;
         let mut owner = test_database.as_superuser().connect().await.unwrap();
         let mut transaction = owner.begin().await.unwrap();
@@ -53,7 +63,7 @@ impl App {
         let key = DevelopmentKey::load_or_create(keys.path()).unwrap();
         let clock = Clock::fixed(NOW);
         let pool = PoolSettings { max_connections: 2, ..PoolSettings::default() };
-        let database = Database::new(test_database.as_role("posture_gateway"), pool);
+        let database = Database::new(test_database.as_role(role), pool);
         let limits = HttpLimits::default();
         let router = router(http::App {
             executor: Executor::new(schema(), database.clone(), clock.clone(), Limits::default()),

@@ -1,0 +1,57 @@
+//! Connections that die, databases that are not what they should be: what a request notices of it, and what health does.
+
+use posture_gateway::domain::ids::UserId;
+use posture_gateway::store::scope::PoolSettings;
+use posture_gateway::store::{Database, Snapshot};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::support::app::App;
+use crate::support::cast::{Cast, Persona};
+use crate::support::world::NOW;
+
+/// The pool's connections are dropped by the server while they wait; the next request finds out, and its client does not.
+#[tokio::test]
+async fn a_request_survives_the_connections_that_died_before_it() {
+    let app = App::start(Cast::new().world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let name = json!({ "viewer": { "name": "PartnerAdmin" } });
+    for _ in 0..3 {
+        // As many at once as the pool holds.
+        let (one, other) = tokio::join!(admin.data("{ viewer { name } }"), admin.data("{ viewer { name } }"));
+        assert_eq!((&one, &other), (&name, &name));
+        app.as_owner(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity
+             where datname = current_database() and usename = 'posture_gateway'",
+        )
+        .await;
+    }
+    assert_eq!(admin.data("{ viewer { name } }").await, name);
+}
+
+/// What the database refuses it would refuse again.
+#[tokio::test]
+async fn an_opening_that_is_refused_is_sent_once() {
+    let app = App::start(Cast::new().world).await;
+    // A role that may not become the one of uploads.
+    app.as_owner(
+        "do $$ begin create role connections_test login; exception when duplicate_object then null; end $$",
+    )
+    .await;
+    let database = Database::new(app.test_database.as_role("connections_test"), PoolSettings::default());
+    // A second connection in the pool, which a retry would be sent over.
+    let other = Snapshot::new(database.clone(), None, NOW);
+    let held = other.reader().await.unwrap();
+    let before = database.statements();
+    assert!(database.begin_ingest(UserId(Uuid::nil()), NOW).await.is_err());
+    assert_eq!(database.statements() - before, 1);
+    drop(held);
+}
+
+#[tokio::test]
+async fn a_database_without_its_tables_is_not_ready() {
+    let app = App::start(Cast::new().world).await;
+    app.database.ping().await.unwrap();
+    app.as_owner("alter table accesses rename to gone").await;
+    assert!(app.database.ping().await.is_err());
+}
