@@ -4,4 +4,9 @@
 
 #![expect(clippy::panic, reason = "helpers fail a test as a test does")]
 
+mod answers;
+mod cells;
+mod facts;
+mod matrix;
+mod routes;
 mod size;

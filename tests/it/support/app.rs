@@ -34,7 +34,7 @@ pub(crate) struct App {
     /// Its connections, as the role `posture_gateway`.
     pub(crate) database: Database,
     key: DevelopmentKey,
-    _keys: TempDir,
+    keys: Arc<TempDir>,
     http: reqwest::Client,
     url: String,
 }
@@ -42,6 +42,11 @@ pub(crate) struct App {
 impl App {
     /// A gateway over a world of its own, at [`NOW`].
     pub(crate) async fn start(world: World) -> Self {
+        Self::start_with(world, 2).await
+    }
+
+    /// The same, with that many connections to its database.
+    pub(crate) async fn start_with(world: World, connections: u32) -> Self {
         let test_database = TestDatabase::create().await;
         let mut owner = test_database.as_superuser().connect().await.unwrap();
         let mut transaction = owner.begin().await.unwrap();
@@ -49,10 +54,19 @@ impl App {
         transaction.commit().await.unwrap();
         owner.close().await.unwrap();
 
-        let keys = tempfile::tempdir().unwrap();
+        let keys = Arc::new(tempfile::tempdir().unwrap());
+        Self::over(test_database, keys, Clock::fixed(NOW), connections).await
+    }
+
+    /// Another gateway over the same database, that trusts the same tokens, with a clock and connections of its own.
+    pub(crate) async fn beside(&self, connections: u32) -> Self {
+        let clock = Clock::fixed(self.clock.now());
+        Self::over(self.test_database.clone(), Arc::clone(&self.keys), clock, connections).await
+    }
+
+    async fn over(test_database: TestDatabase, keys: Arc<TempDir>, clock: Clock, connections: u32) -> Self {
         let key = DevelopmentKey::load_or_create(keys.path()).unwrap();
-        let clock = Clock::fixed(NOW);
-        let pool = PoolSettings { max_connections: 2, ..PoolSettings::default() };
+        let pool = PoolSettings { max_connections: connections, ..PoolSettings::default() };
         let database = Database::new(test_database.as_role("posture_gateway"), pool);
         let limits = HttpLimits::default();
         let router = router(http::App {
@@ -74,7 +88,7 @@ impl App {
         // Ends with the test's runtime.
         tokio::spawn(serve(listener, router, limits, std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { clock, test_database, database, key, _keys: keys, http, url }
+        Self { clock, test_database, database, key, keys, http, url }
     }
 
     /// A client with a user's token, valid for ten years.
@@ -196,6 +210,13 @@ impl Client {
     pub(crate) fn request(&self, method: Method) -> RequestBuilder {
         let request = self.http.request(method, &self.url);
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    /// A POST to another path of the gateway, with this client's headers.
+    pub(crate) fn post_to(&self, path: &str) -> RequestBuilder {
+        let mut client = self.clone();
+        client.url = self.url.replace("/graphql", path);
+        client.request(Method::POST)
     }
 
     /// Sends a request and reads all of its answer.
