@@ -6,7 +6,9 @@
 
 mod answers;
 mod cells;
+mod explain;
 mod facts;
 mod matrix;
 mod routes;
 mod size;
+mod staleness;
