@@ -103,9 +103,9 @@ pub(super) fn faults(
     let at = At { object: &body["data"], kind: &api.root, of: Of::default() };
     reading.selections(&api.root, &operation.node.selection_set.node, at, &[]);
     if body["extensions"]["hidden"].is_null() {
-        reading.errors(body)
+        reading.errors(body);
     } else {
-        reading.extensions(body)
+        reading.extensions(body);
     }
     reading.faults
 }

@@ -32,7 +32,7 @@ pub(super) struct Cells {
     pub(super) world: World,
     pub(super) birch: PartnerId,
     pub(super) cedar: PartnerId,
-    pub(super) cells: Vec<Cell>,
+    pub(super) all: Vec<Cell>,
     /// Ended accesses of Birch beside a live one.
     pub(super) ended: Vec<(CustomerId, AccessId)>,
     /// A customer that Birch created and has no access to yet.
@@ -145,7 +145,7 @@ impl Cells {
             world,
             birch,
             cedar,
-            cells,
+            all: cells,
             ended,
             quoted,
             admin,
@@ -174,7 +174,7 @@ impl Cells {
     /// The customers and their accesses, with those beside a live one.
     pub(super) fn accesses(&self) -> Vec<GlobalId> {
         let of_cell = |cell: &Cell| [(cell.customer, cell.access), (cell.customer, cell.rival)];
-        let all = self.cells.iter().flat_map(of_cell).chain(self.ended.iter().copied());
+        let all = self.all.iter().flat_map(of_cell).chain(self.ended.iter().copied());
         all.map(|(customer, access)| GlobalId::Access(customer, access)).collect()
     }
 }

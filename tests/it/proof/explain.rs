@@ -274,18 +274,15 @@ async fn visibility_and_the_command_say_what_the_wire_shows() {
         for id in ids.iter().step_by(step) {
             let tables = command(&superuser, pair(*id), &emails[&user]).await;
             commands += 1;
-            match met.get(id) {
-                Some(met) => {
-                    agrees(name, met, &tables[0], true);
-                    agrees(name, met, tables.last().unwrap(), false);
-                    assert_eq!(tables.len(), if met.decides { 1 } else { 2 }, "{name}: {id:?}");
-                }
-                None => {
-                    let reason = if is_partner { "ASSIGNMENT" } else { "ROLE" };
-                    let hidden = |answer: &Answer| answer.as_ref().is_err_and(|(why, _)| why == reason);
-                    assert!(tables[0].values().all(hidden), "{name}: {id:?}: {:?}", tables[0]);
-                }
-            }
+            let Some(met) = met.get(id) else {
+                let reason = if is_partner { "ASSIGNMENT" } else { "ROLE" };
+                let hidden = |answer: &Answer| answer.as_ref().is_err_and(|(why, _)| why == reason);
+                assert!(tables[0].values().all(hidden), "{name}: {id:?}: {:?}", tables[0]);
+                continue;
+            };
+            agrees(name, met, &tables[0], true);
+            agrees(name, met, tables.last().unwrap(), false);
+            assert_eq!(tables.len(), if met.decides { 1 } else { 2 }, "{name}: {id:?}");
         }
     }
     assert_eq!(posture.len(), ids.len());
@@ -294,7 +291,7 @@ async fn visibility_and_the_command_say_what_the_wire_shows() {
     let document = format!(
         "{{ customer {{ {customer} accesses {{ nodes {{ {OF_ACCESS} customer {{ access {{ id }} {customer} }} }} }} }} }}"
     );
-    for cell in &cells.cells {
+    for cell in &cells.all {
         for user in [cell.admin, cell.reader] {
             let reply = app.sign_in(user).ask(&document).await;
             let (denied, own) = (denials(&reply.body), &reply.body["data"]["customer"]);
@@ -350,7 +347,7 @@ fn difference(before: &Answers, after: &Answers) -> Value {
 async fn a_preview_promises_what_the_change_brings() {
     let cells = Cells::new();
     let api = Api::of(&sdl());
-    let ids: Vec<_> = cells.cells.iter().map(|cell| GlobalId::Access(cell.customer, cell.access)).collect();
+    let ids: Vec<_> = cells.all.iter().map(|cell| GlobalId::Access(cell.customer, cell.access)).collect();
     let app = App::start_with(cells.world.clone(), 4).await;
     let admin = app.sign_in(cells.admin);
     let before = meet(&api, &admin, &ids, true).await;

@@ -178,8 +178,7 @@ async fn every_field_on_every_route_is_what_the_gate_decides() {
     let (mut seen, mut asked) = (Seen::default(), 0);
     for (nth, target) in targets.iter().enumerate() {
         // Where no id is given, one target is as good as all.
-        let aimed =
-            routes.iter().filter(|route| nth == 0 || route.steps.first().is_none_or(|step| step.has_ids()));
+        let aimed = routes.iter().filter(|route| nth == 0 || route.steps.first().is_none_or(Step::has_ids));
         let documents = documents(&api, &aimed.cloned().collect::<Vec<_>>(), target);
         for persona in Persona::signed_in() {
             let client = app.sign_in(persona);
@@ -248,7 +247,7 @@ async fn every_field_on_every_route_is_what_the_gate_decides() {
 fn gated(api: &Api) -> (String, String) {
     let select = |kind: &str| -> String {
         let fields = api.types[kind].iter().filter(|field| field.gate.is_some());
-        fields.map(|field| format!("{} ", api.minimal(field))).collect()
+        fields.map(|field| api.minimal(field) + " ").collect()
     };
     let subscription = format!("subscription {{ __typename id {} }}", select("Subscription"));
     let access = select("Access");
@@ -262,13 +261,13 @@ fn of_cells(api: &Api, cells: &Cells) -> Vec<Document> {
     let on_customer = format!("__typename id access {{ __typename id {subscription} }} {customer}");
     let on_access = format!("__typename id {subscription} customer {{ __typename id {customer} }}");
     let mut roots: Vec<Vec<String>> = vec![Vec::new(); 3];
-    for (nth, cell) in cells.cells.iter().enumerate() {
-        let of_customer = GlobalId::Customer(cell.customer);
-        let of_access = GlobalId::Access(cell.customer, cell.access);
+    for (nth, cell) in cells.all.iter().enumerate() {
+        let whole = GlobalId::Customer(cell.customer);
+        let link = GlobalId::Access(cell.customer, cell.access);
         let ways = [
-            format!("customer(id: \"{of_customer}\") {{ {on_customer} }}"),
-            format!("access(id: \"{of_access}\") {{ {on_access} }}"),
-            format!("node(id: \"{of_customer}\") {{ __typename ... on Customer {{ {on_customer} }} }}"),
+            format!("customer(id: \"{whole}\") {{ {on_customer} }}"),
+            format!("access(id: \"{link}\") {{ {on_access} }}"),
+            format!("node(id: \"{whole}\") {{ __typename ... on Customer {{ {on_customer} }} }}"),
         ];
         for (kind, way) in ways.into_iter().enumerate() {
             if is_large() || nth / 3 % 3 == kind {
@@ -288,8 +287,8 @@ fn of_cells(api: &Api, cells: &Cells) -> Vec<Document> {
         })
         .collect();
 
-    let customers = cells.cells.iter().map(|cell| GlobalId::Customer(cell.customer));
-    let objects = cells.cells.iter().enumerate().flat_map(|(nth, cell)| {
+    let customers = cells.all.iter().map(|cell| GlobalId::Customer(cell.customer));
+    let objects = cells.all.iter().enumerate().flat_map(|(nth, cell)| {
         let all = cell.posture.global_ids(cell.customer);
         let count = all.len();
         let some = all.into_iter().enumerate().filter(move |(kind, _)| is_large() || nth % count == *kind);
@@ -365,7 +364,7 @@ async fn every_cell_of_the_truth_table_is_what_the_wire_shows() {
         "{{ customer {{ __typename id {customer} accesses {{ totalCount nodes {{ __typename id {subscription} }} }} }} }}"
     );
     let document = [Document::new(text, BTreeMap::new())];
-    for cell in &cells.cells {
+    for cell in &cells.all {
         for user in [cell.admin, cell.reader] {
             let viewer = facts.viewer(user).unwrap();
             let client = app.sign_in(user);
@@ -373,7 +372,7 @@ async fn every_cell_of_the_truth_table_is_what_the_wire_shows() {
             asked += 1;
         }
     }
-    tried("cells of the truth table", cells.cells.len());
+    tried("cells of the truth table", cells.all.len());
     tried("requests over the cells", asked);
     tried("fields of answers compared with the gate", seen.comparisons);
 }

@@ -235,7 +235,7 @@ impl Api {
     ) -> String {
         let Some((first, rest)) = route.steps.split_first() else {
             let fields = self.everything_of(&self.root, Some(alias), values);
-            return if route.in_fragment { self.fragment(&self.root, &fields, fragments) } else { fields };
+            return if route.in_fragment { Self::fragment(&self.root, &fields, fragments) } else { fields };
         };
         let below = self.below(first, rest, route, values, fragments);
         format!("{alias}: {}{} {{ {below} }}", first.field, self.arguments(first, values))
@@ -260,7 +260,7 @@ impl Api {
             }
             None if route.in_fragment => {
                 let fields = self.everything_of(&step.on, Some("renamed"), values);
-                self.fragment(&step.on, &fields, fragments)
+                Self::fragment(&step.on, &fields, fragments)
             }
             None => self.everything_of(&step.on, None, values),
         };
@@ -271,7 +271,7 @@ impl Api {
         }
     }
 
-    fn fragment(&self, on: &str, fields: &str, fragments: &mut Vec<String>) -> String {
+    fn fragment(on: &str, fields: &str, fragments: &mut Vec<String>) -> String {
         let name = format!("f{}", fragments.len());
         fragments.push(format!("fragment {name} on {on} {{ {fields} }}"));
         format!("...{name}")

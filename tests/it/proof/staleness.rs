@@ -294,7 +294,7 @@ impl Gateways {
         let all = asking.len();
         let waiting = tokio::time::timeout(Duration::from_mins(1), self.waiting(all)).await;
         self.holder.execute("commit").await.unwrap();
-        let waiting = waiting.expect("every request on a connection of its own");
+        let Ok(waiting) = waiting else { panic!("not every request has a connection of its own") };
         if self.known.is_empty() {
             self.known.clone_from(&waiting);
         }
