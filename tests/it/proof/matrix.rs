@@ -376,3 +376,35 @@ async fn every_cell_of_the_truth_table_is_what_the_wire_shows() {
     tried("requests over the cells", asked);
     tried("fields of answers compared with the gate", seen.comparisons);
 }
+
+/// The second wall hides rows that the gate forgot, so that an answer alone cannot tell. What it costs does: behind a
+/// gate that denies nothing is asked of the database, however the field or the object is reached.
+#[tokio::test]
+async fn what_is_hidden_is_not_even_asked_of_the_database() {
+    let cast = Cast::new();
+    let api = Api::of(&sdl());
+    let Cast { acme, .. } = cast;
+    let customer = GlobalId::Customer(acme.customer);
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin).hidden_in_extensions();
+    // Reads who asks and what decides about the customer, and nothing else.
+    let decided = admin.ask(&format!("{{ customer(id: \"{customer}\") {{ visibility {{ class }} }} }}")).await;
+
+    let mut hidden: Vec<String> = acme
+        .posture
+        .global_ids(acme.customer)
+        .into_iter()
+        .flat_map(|(_, id)| [format!("node(id: \"{id}\") {{ id }}"), format!("nodes(ids: [\"{id}\"]) {{ id }}")])
+        .collect();
+    let fields = api.types["Customer"].iter().filter(|field| field.gate.is_some());
+    for field in fields.map(|field| api.minimal(field)) {
+        hidden.push(format!("customer(id: \"{customer}\") {{ {field} }}"));
+        hidden.push(format!("node(id: \"{customer}\") {{ ... on Customer {{ {field} }} }}"));
+    }
+    for ask in &hidden {
+        let reply = admin.ask(&format!("{{ {ask} }}")).await;
+        assert_eq!((reply.status, reply.codes()), (200, vec![]), "{ask}: {}", reply.text);
+        assert_eq!(reply.statements, decided.statements, "{ask}: {}", reply.text);
+    }
+    tried("hidden fields and objects that cost no statement", hidden.len());
+}
