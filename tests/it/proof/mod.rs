@@ -4,14 +4,21 @@
 
 #![expect(clippy::panic, reason = "helpers fail a test as a test does")]
 
+mod answers;
+mod cells;
 mod changes;
 mod difference;
+mod explain;
 mod eyes;
+mod facts;
 mod grammar;
+mod matrix;
 mod model;
 mod noninterference;
 mod queries;
 mod records;
+mod routes;
+mod staleness;
 mod values;
 mod worlds;
 

@@ -35,7 +35,7 @@ pub(crate) struct App {
     /// Its connections.
     pub(crate) database: Database,
     key: DevelopmentKey,
-    _keys: TempDir,
+    keys: Arc<TempDir>,
     http: reqwest::Client,
     url: String,
 }
@@ -43,15 +43,20 @@ pub(crate) struct App {
 impl App {
     /// A gateway over a world of its own, at [`NOW`].
     pub(crate) async fn start(world: World) -> Self {
-        Self::connected_as("posture_gateway", world).await
+        Self::start_as("posture_gateway", world, 2).await
+    }
+
+    /// The same, with that many connections to its database.
+    pub(crate) async fn start_with(world: World, connections: u32) -> Self {
+        Self::start_as("posture_gateway", world, connections).await
     }
 
     /// The same on a connection that no policy holds: what is hidden then, the gate alone hides.
     pub(crate) async fn start_past_policies(world: World) -> Self {
-        Self::connected_as(SUPERUSER, world).await
+        Self::start_as(SUPERUSER, world, 2).await
     }
 
-    async fn connected_as(role: &str, world: World) -> Self {
+    async fn start_as(role: &str, world: World, connections: u32) -> Self {
         let test_database = TestDatabase::create().await;
         let mut owner = test_database.as_superuser().connect().await.unwrap();
         let mut transaction = owner.begin().await.unwrap();
@@ -59,10 +64,26 @@ impl App {
         transaction.commit().await.unwrap();
         owner.close().await.unwrap();
 
-        let keys = tempfile::tempdir().unwrap();
+        let keys = Arc::new(tempfile::tempdir().unwrap());
+        Self::over(test_database, role, keys, Clock::fixed(NOW), connections).await
+    }
+
+    /// Another gateway over the same database, that trusts the same tokens, with a clock and connections of its own.
+    pub(crate) async fn beside(&self, connections: u32) -> Self {
+        let clock = Clock::fixed(self.clock.now());
+        Self::over(self.test_database.clone(), "posture_gateway", Arc::clone(&self.keys), clock, connections)
+            .await
+    }
+
+    async fn over(
+        test_database: TestDatabase,
+        role: &str,
+        keys: Arc<TempDir>,
+        clock: Clock,
+        connections: u32,
+    ) -> Self {
         let key = DevelopmentKey::load_or_create(keys.path()).unwrap();
-        let clock = Clock::fixed(NOW);
-        let pool = PoolSettings { max_connections: 2, ..PoolSettings::default() };
+        let pool = PoolSettings { max_connections: connections, ..PoolSettings::default() };
         let database = Database::new(test_database.as_role(role), pool);
         let limits = HttpLimits::default();
         let router = router(http::App {
@@ -84,7 +105,7 @@ impl App {
         // Ends with the test's runtime.
         tokio::spawn(serve(listener, router, limits, std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { clock, test_database, database, key, _keys: keys, http, url }
+        Self { clock, test_database, database, key, keys, http, url }
     }
 
     /// A client with a user's token, valid for ten years.
@@ -206,6 +227,13 @@ impl Client {
     pub(crate) fn request(&self, method: Method) -> RequestBuilder {
         let request = self.http.request(method, &self.url);
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    /// A POST to another path of the gateway, with this client's headers.
+    pub(crate) fn post_to(&self, path: &str) -> RequestBuilder {
+        let mut client = self.clone();
+        client.url = self.url.replace("/graphql", path);
+        client.request(Method::POST)
     }
 
     /// Sends a request and reads all of its answer.

@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 const FOLDER_PREFIX: &str = "posture-gateway-test-";
 
 /// A migrated, empty database that no other test sees.
+#[derive(Clone)]
 pub(crate) struct TestDatabase {
     server: &'static PrivatePostgres,
     name: String,

@@ -25,6 +25,11 @@ pub(crate) fn seeds(otherwise: u64) -> impl Iterator<Item = u64> {
     (0..worlds).map(move |nth| first.wrapping_add(nth))
 }
 
+/// Whether more than a usual test run is asked for: a proof that can go through everything does.
+pub(crate) fn is_large() -> bool {
+    seeds(1).nth(1).is_some()
+}
+
 /// Notes for `./prove` how many of something were tried, as a line of the file that `PROVE_RECORD` names.
 pub(crate) fn tried(what: &str, count: usize) {
     if let Ok(record) = env::var("PROVE_RECORD") {

@@ -19,6 +19,15 @@ struct Check {
 /// Partitions are tables of their own: asked past their parent, only their own policies count.
 const CHECKS: &[Check] = &[
     Check {
+        // The checks below look at these two.
+        name: "there are no schemas but `public` and `gate`",
+        faults: "select nspname::text from pg_namespace
+                 where nspname not in ('public', 'gate', 'pg_catalog', 'information_schema', 'pg_toast')
+                   and nspname !~ '^pg_(toast_)?temp_[0-9]+$'",
+        exceptions: &[],
+        plants: &[("create schema planted", "planted")],
+    },
+    Check {
         name: "row security is enabled and forced",
         faults: "select oid::regclass::text from pg_class
                  where relnamespace in ('public'::regnamespace, 'gate'::regnamespace) and relkind in ('r', 'p')
@@ -245,6 +254,47 @@ const CHECKS: &[Check] = &[
                 "gate.planted()",
             ),
         ],
+    },
+    Check {
+        // PostgreSQL runs a leakproof function on rows before their policy is asked.
+        name: "no function is run before the policies",
+        faults: "select oid::regprocedure::text from pg_proc
+                 where pronamespace in ('public'::regnamespace, 'gate'::regnamespace) and proleakproof",
+        exceptions: &[],
+        plants: &[("alter function gate.admin_partner() leakproof", "gate.admin_partner()")],
+    },
+    Check {
+        // A rule runs with the rights of the table's owner.
+        name: "no rule rewrites what is asked of a table",
+        faults: "select format('%s on %s', r.rulename, r.ev_class::regclass) from pg_rewrite r
+                 join pg_class c on c.oid = r.ev_class
+                 where c.relnamespace in ('public'::regnamespace, 'gate'::regnamespace)
+                   and (c.relkind <> 'v' or r.rulename <> '_RETURN')",
+        exceptions: &[],
+        plants: &[("create rule planted as on update to pricing do instead nothing", "planted on pricing")],
+    },
+    Check {
+        // For instance `row_security`, `search_path`, `session_replication_role`, or the viewer itself.
+        name: "neither a role of the gateway nor the database brings settings along",
+        faults: "select format('%s: %s', case setrole when 0 then 'all' else setrole::regrole::text end, s)
+                 from pg_db_role_setting, unnest(setconfig) s
+                 where setdatabase in (0, (select oid from pg_database where datname = current_database()))
+                   and (setrole = 0 or setrole::regrole::text like 'posture\\_%')",
+        exceptions: &[],
+        plants: &[
+            ("alter role posture_gateway set row_security = off", "posture_gateway: row_security=off"),
+            (
+                "do $$ begin execute format('alter database %I set app.viewer = %L', current_database(), 'x'); end $$",
+                "all: app.viewer=x",
+            ),
+        ],
+    },
+    Check {
+        // What is published leaves the database past every policy.
+        name: "nothing is published",
+        faults: "select pubname::text from pg_publication",
+        exceptions: &[],
+        plants: &[("create publication planted for table findings", "planted")],
     },
 ];
 

@@ -6,7 +6,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
 use crate::support::database::TestDatabase;
 
-/// What is granted on relations, columns, schemas, functions, types and by default; owners aside, who need no grant.
+/// What is granted on relations, columns, schemas, functions, types, the database, settings, large objects, servers and
+/// by default; owners aside, who need no grant.
 const GRANTS: &str = "
     with granted as (
         select c.relowner as owner, acl.*, format('%s %s', case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass) as object
@@ -31,6 +32,18 @@ const GRANTS: &str = "
         union all
         select d.defaclrole, acl.*, format('default for %s', d.defaclobjtype)
         from pg_default_acl d, aclexplode(d.defaclacl) acl
+        union all
+        select d.datdba, acl.*, 'this database'
+        from pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) acl
+        where d.datname = current_database()
+        union all
+        select 0, acl.*, format('setting %s', p.parname) from pg_parameter_acl p, aclexplode(p.paracl) acl
+        union all
+        select l.lomowner, acl.*, format('large object %s', l.oid)
+        from pg_largeobject_metadata l, aclexplode(l.lomacl) acl
+        union all
+        select s.srvowner, acl.*, format('server %s', s.srvname)
+        from pg_foreign_server s, aclexplode(s.srvacl) acl
     )
     select case grantee when 0 then 'PUBLIC' else grantee::regrole::text end,
            lower(privilege_type) || case when is_grantable then ' with grant option' else '' end,
@@ -73,6 +86,9 @@ async fn a_grant_too_many_shows() {
         "create function gate.planted() returns int language sql as 'select 1'",
         "create sequence planted; grant usage on sequence planted to posture_ingest",
         "alter default privileges in schema public grant select on tables to posture_gateway",
+        "do $$ begin execute format('grant create on database %I to posture_gateway', current_database()); end $$",
+        "grant set on parameter session_replication_role to posture_gateway",
+        "select lo_create(4711); grant select on large object 4711 to posture_gateway",
     ] {
         owner.execute(AssertSqlSafe(format!("begin; {sql}"))).await.unwrap();
         let after = grants(&mut owner).await;

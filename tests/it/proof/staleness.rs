@@ -1,0 +1,433 @@
+//! Nothing is kept longer than a request: the moment something changes, the next request of everybody, on every
+//! connection of every gateway, obeys it, when it hides and when it shows again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
+use posture_gateway::domain::customer::PortalAccess;
+use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
+use posture_gateway::store::seed::Membership;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
+
+use super::size::tried;
+use crate::support::app::{App, Client, Reply};
+use crate::support::uploads::log;
+use crate::support::world::{NOW, Posture, Terms, World};
+
+/// Connections of each gateway.
+const CONNECTIONS: u32 = 3;
+
+/// Something that changes what somebody sees.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Model(OperatingModel),
+    Consent(Privilege),
+    Ceiling(Privilege),
+    Status(AccessStatus),
+    Portal(PortalAccess),
+    /// The clocks of all gateways reach an end: of a consent, of a trial.
+    Time(TimeDelta),
+    Disable(UserId),
+    PartnerRole(UserId, PartnerRole),
+    CustomerRole(UserId, CustomerRole),
+    Unassign(UserId),
+    RemoveFromCustomer(UserId),
+    Unregister(UserId),
+}
+
+/// What a change is made to.
+#[derive(Clone, Copy, Debug)]
+struct Subject {
+    customer: CustomerId,
+    access: AccessId,
+    posture: Posture,
+    terms: Terms,
+}
+
+impl Change {
+    /// The statements that make it and that take it back; none where only time passes.
+    fn sql(self, of: &Subject) -> Option<(String, String)> {
+        let Subject { customer, access, terms, .. } = of;
+        let the_access = |set: &str, back: &str| {
+            let where_it_is = format!("where customer_id = '{customer}' and id = '{access}'");
+            (
+                format!("update accesses set {set} {where_it_is}"),
+                format!("update accesses set {back} {where_it_is}"),
+            )
+        };
+        let rank = |privilege: Privilege| privilege as i16;
+        Some(match self {
+            Self::Model(model) => the_access(
+                &format!("operating_model = '{model}'"),
+                &format!("operating_model = '{}'", terms.model),
+            ),
+            Self::Consent(consent) => the_access(
+                &format!("customer_consent = {}", rank(consent)),
+                &format!("customer_consent = {}", rank(terms.consent)),
+            ),
+            Self::Ceiling(ceiling) => the_access(
+                &format!("privilege_ceiling = {}", rank(ceiling)),
+                &format!("privilege_ceiling = {}", rank(terms.ceiling)),
+            ),
+            Self::Status(status) => {
+                let ended = if status == AccessStatus::Ended { "'2026-06-15Z'" } else { "null" };
+                the_access(
+                    &format!("status = '{status}', ended_at = {ended}"),
+                    &format!("status = '{}', ended_at = null", terms.status),
+                )
+            }
+            Self::Portal(portal) => {
+                let set = |portal: PortalAccess| {
+                    let rank = portal as i16;
+                    format!("update customers set portal_access = {rank} where customer_id = '{customer}'")
+                };
+                (set(portal), set(PortalAccess::Full))
+            }
+            Self::Time(_) => return None,
+            Self::Disable(user) => (
+                format!("update users set disabled_at = '2026-06-15Z' where id = '{user}'"),
+                format!("update users set disabled_at = null where id = '{user}'"),
+            ),
+            Self::PartnerRole(user, role) => (
+                format!("update partner_users set role = '{role}' where user_id = '{user}'"),
+                format!("update partner_users set role = 'ADMIN' where user_id = '{user}'"),
+            ),
+            Self::CustomerRole(user, role) => (
+                format!("update customer_users set role = '{role}' where user_id = '{user}'"),
+                format!("update customer_users set role = 'ADMIN' where user_id = '{user}'"),
+            ),
+            Self::Unassign(user) => (
+                format!(
+                    "delete from operator_assignments where user_id = '{user}' and access_id = '{access}'"
+                ),
+                format!(
+                    "insert into operator_assignments (customer_id, access_id, user_id)
+                     values ('{customer}', '{access}', '{user}')"
+                ),
+            ),
+            Self::RemoveFromCustomer(user) => (
+                format!("delete from customer_users where user_id = '{user}'"),
+                format!(
+                    "insert into customer_users (customer_id, user_id, role) values ('{customer}', '{user}', 'ADMIN')"
+                ),
+            ),
+            Self::Unregister(user) => (
+                format!(
+                    "delete from scanner_customers where user_id = '{user}' and customer_id = '{customer}'"
+                ),
+                format!(
+                    "insert into scanner_customers (customer_id, user_id) values ('{customer}', '{user}')"
+                ),
+            ),
+        })
+    }
+}
+
+/// What somebody does again and again.
+#[derive(Clone, Copy, Debug)]
+enum Ask {
+    /// Reads, and looks at this field of the customer.
+    Field(&'static str),
+    /// Uploads a scan.
+    Upload,
+}
+
+/// A change, who looks, and what they meet after it.
+struct Case {
+    change: Change,
+    of: Subject,
+    who: UserId,
+    ask: Ask,
+    then: &'static str,
+}
+
+/// The people and things of the world.
+struct Cast {
+    world: World,
+    birch: PartnerId,
+    cedar: PartnerId,
+    admin: UserId,
+    operator: UserId,
+    scanner: UserId,
+    /// Who looks on: nothing is changed about them.
+    others: Vec<UserId>,
+}
+
+impl Cast {
+    fn new() -> Self {
+        let mut world = World::default();
+        world.price_list();
+        let (birch, cedar) = (world.partner("Birch"), world.partner("Cedar"));
+        let (admin, operator) = (world.partner_admin(birch, "Ada"), world.operator(birch, "Otto"));
+        let scanner = world.user(ViewerKind::Scanner, "Scan");
+        let others = vec![
+            world.partner_admin(birch, "Anna"),
+            world.operator(birch, "Olga"),
+            world.partner_admin(cedar, "Rita"),
+            world.user(ViewerKind::PlatformAdmin, "Paul"),
+        ];
+        Self { world, birch, cedar, admin, operator, scanner, others }
+    }
+
+    /// A customer with an access on these terms, and an ADMIN of it.
+    fn sell(&mut self, terms: Terms) -> (Subject, UserId) {
+        let world = &mut self.world;
+        let nth = world.rows.customers.len();
+        let customer = world.customer(self.birch, &format!("Customer {nth:02}"), PortalAccess::Full);
+        let access = world.access(self.birch, customer, terms);
+        world.access(self.cedar, customer, Terms::co_managed());
+        for operator in [self.operator, self.others[1]] {
+            world.assign(operator, customer, access);
+        }
+        world.rows.memberships.push(Membership::Scanner(customer, self.scanner));
+        let posture = world.posture(customer);
+        let admin = world.customer_user(customer, CustomerRole::Admin, &format!("Admin {nth:02}"));
+        (Subject { customer, access, posture, terms }, admin)
+    }
+
+    /// Every change, each about a customer of its own.
+    fn cases(&mut self) -> Vec<Case> {
+        use Ask::{Field, Upload};
+        let hour = TimeDelta::hours(1);
+        let managed = Terms::fully_managed();
+        let (posture, security) = (Field("posture"), Field("securityConfiguration"));
+        let by_partner = [
+            (managed, Change::Model(OperatingModel::CustomerManaged), posture, "OPERATING_MODEL"),
+            (managed, Change::Model(OperatingModel::CoManaged), security, "OPERATING_MODEL"),
+            (managed, Change::Consent(Privilege::None), posture, "CONSENT"),
+            (managed, Change::Consent(Privilege::Support), security, "CONSENT"),
+            (managed.consent_until(NOW + hour), Change::Time(hour), security, "CONSENT"),
+            (Terms::co_managed().consent_until(NOW + hour), Change::Time(hour), posture, "CONSENT"),
+            (managed, Change::Ceiling(Privilege::None), posture, "PRIVILEGE"),
+            (managed, Change::Ceiling(Privilege::Support), security, "PRIVILEGE"),
+            (Terms::co_managed().trial_until(NOW + hour), Change::Time(hour), posture, "ACCESS_STATUS"),
+            (managed, Change::Status(AccessStatus::Suspended), posture, "ACCESS_STATUS"),
+            (managed, Change::Status(AccessStatus::Ended), posture, "ACCESS_STATUS"),
+        ];
+        let mut cases = Vec::new();
+        for (terms, change, ask, then) in by_partner {
+            let (of, _) = self.sell(terms);
+            cases.push(Case { change, of, who: self.admin, ask, then });
+        }
+        let (admin, operator, scanner) = (self.admin, self.operator, self.scanner);
+        let (of, _) = self.sell(managed);
+        cases.push(Case {
+            change: Change::Disable(admin),
+            of,
+            who: admin,
+            ask: posture,
+            then: "UNAUTHENTICATED",
+        });
+        let change = Change::PartnerRole(admin, PartnerRole::Operator);
+        cases.push(Case { change, of, who: admin, ask: posture, then: "nothing" });
+        cases.push(Case {
+            change: Change::Unassign(operator),
+            of,
+            who: operator,
+            ask: posture,
+            then: "nothing",
+        });
+        cases.push(Case {
+            change: Change::Unregister(scanner),
+            of,
+            who: scanner,
+            ask: Upload,
+            then: "NOT_FOUND",
+        });
+        cases.push(Case {
+            change: Change::Disable(scanner),
+            of,
+            who: scanner,
+            ask: Upload,
+            then: "UNAUTHENTICATED",
+        });
+
+        let (of, own) = self.sell(Terms::customer_managed());
+        let by_customer = [
+            (Change::Portal(PortalAccess::ReadOnly), security, "PORTAL_ACCESS"),
+            (Change::Portal(PortalAccess::Disabled), posture, "PORTAL_ACCESS"),
+            (Change::CustomerRole(own, CustomerRole::ReadOnly), Field("auditLog"), "ROLE"),
+            (Change::RemoveFromCustomer(own), posture, "UNAUTHENTICATED"),
+            (Change::Disable(own), posture, "UNAUTHENTICATED"),
+        ];
+        cases.extend(by_customer.map(|(change, ask, then)| Case { change, of, who: own, ask, then }));
+        cases
+    }
+}
+
+/// Several gateways over one database.
+struct Gateways {
+    apps: Vec<App>,
+    /// Holds the table that every request reads first.
+    holder: PgConnection,
+    observer: PgConnection,
+    /// The connections of all gateways, once they are there.
+    known: BTreeSet<i32>,
+}
+
+impl Gateways {
+    async fn start(world: World) -> Self {
+        let one = App::start_with(world, CONNECTIONS).await;
+        let other = one.beside(CONNECTIONS).await;
+        let connect = || async { one.test_database.as_superuser().connect().await.unwrap() };
+        let (holder, observer) = (connect().await, connect().await);
+        Self { apps: vec![one, other], holder, observer, known: BTreeSet::new() }
+    }
+
+    /// Everybody asks at once, one request on each connection of each gateway: none is answered before each of them has
+    /// a connection of its own. `who` may be fewer than there are connections; they take turns.
+    async fn ask(&mut self, who: &[UserId], ask: Ask, of: &Subject) -> Vec<(UserId, Reply)> {
+        self.holder.execute("begin; lock table users in access exclusive mode").await.unwrap();
+        let mut asking = Vec::new();
+        let mut turns = who.iter().cycle();
+        for app in &self.apps {
+            for _ in 0..CONNECTIONS {
+                let user = *turns.next().unwrap();
+                let (client, of) = (app.sign_in(user), *of);
+                asking.push((user, tokio::spawn(async move { ask.send(&client, &of).await })));
+            }
+        }
+        let all = asking.len();
+        let waiting = tokio::time::timeout(Duration::from_mins(1), self.waiting(all)).await;
+        self.holder.execute("commit").await.unwrap();
+        let Ok(waiting) = waiting else { panic!("not every request has a connection of its own") };
+        if self.known.is_empty() {
+            self.known.clone_from(&waiting);
+        }
+        assert_eq!(waiting, self.known, "no connection is a new one");
+        let mut replies = Vec::new();
+        for (user, asking) in asking {
+            replies.push((user, asking.await.unwrap()));
+        }
+        replies
+    }
+
+    /// The connections that wait for the table, once so many do.
+    async fn waiting(&mut self, count: usize) -> BTreeSet<i32> {
+        loop {
+            let waiting: Vec<i32> = sqlx::query_scalar(
+                "select pid from pg_stat_activity where datname = current_database()
+                 and usename = 'posture_gateway' and wait_event_type = 'Lock'",
+            )
+            .fetch_all(&mut self.observer)
+            .await
+            .unwrap();
+            if waiting.len() == count {
+                return waiting.into_iter().collect();
+            }
+        }
+    }
+
+    async fn make(&mut self, change: Change, of: &Subject, is_made: bool) {
+        match (change.sql(of), change) {
+            (Some((make, undo)), _) => {
+                let sql = if is_made { make } else { undo };
+                let done = self.holder.execute(AssertSqlSafe(sql)).await.unwrap();
+                assert_eq!(done.rows_affected(), 1, "{change:?}");
+            }
+            (None, Change::Time(by)) => {
+                for app in &self.apps {
+                    app.clock.advance(if is_made { by } else { -by });
+                }
+            }
+            (None, _) => panic!("{change:?} changes nothing"),
+        }
+    }
+}
+
+impl Ask {
+    async fn send(self, client: &Client, of: &Subject) -> Reply {
+        let customer = GlobalId::Customer(of.customer);
+        match self {
+            Self::Field(_) => {
+                let (access, finding) = (
+                    GlobalId::Access(of.customer, of.access),
+                    GlobalId::Finding(of.customer, of.posture.finding),
+                );
+                let document = format!(
+                    r#"{{ viewer {{ name partnerRole customerRole }}
+                    customer(id: "{customer}") {{ name portalAccess posture {{ assets riskScore }} findings {{ nodes {{ title }} }}
+                        auditLog {{ nodes {{ action }} }} securityConfiguration {{ samlIssuer }}
+                        visibility {{ class reason }} accesses {{ nodes {{ status subscription {{ plan }} }} }} }}
+                    access(id: "{access}") {{ status operatingModel customerConsent effectivePrivilege postureVisible
+                        trial {{ expired }} visibility {{ class reason }} }}
+                    previewOperatingModel(accessId: "{access}", operatingModel: FULLY_MANAGED) {{ gained blockedBy }}
+                    node(id: "{finding}") {{ id }}
+                    partner {{ accesses(filter: {{ minOpenSeverity: HIGH }}) {{ totalCount nodes {{ id }} }} dashboard {{ posture {{ accessesIncluded assets }} }} }} }}"#
+                );
+                client.ask(&document).await
+            }
+            Self::Upload => {
+                let request = client.post_to(&format!("/ingest/sarif?customer={customer}"));
+                client.send(request.body(log(&["error"]).to_string())).await
+            }
+        }
+    }
+
+    /// What the answer amounts to: `shown`, or why not.
+    fn outcome(self, reply: &Reply) -> String {
+        let code = || reply.codes().first().map_or("none", |code| *code).to_owned();
+        match self {
+            Self::Upload if reply.status == 200 => "shown".to_owned(),
+            Self::Upload => code(),
+            Self::Field(field) => {
+                let customer = &reply.body["data"]["customer"];
+                let path = serde_json::json!(["customer", field]);
+                let errors = reply.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let denial = errors.iter().find(|error| error["path"] == path);
+                match denial {
+                    Some(denial) => denial["extensions"]["reason"].as_str().unwrap().to_owned(),
+                    None if !customer[field].is_null() => "shown".to_owned(),
+                    None if reply.body["data"]["viewer"].is_null() => code(),
+                    None => "nothing".to_owned(),
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
+    let mut cast = Cast::new();
+    let cases = cast.cases();
+    let others = cast.others.clone();
+    let mut gateways = Gateways::start(cast.world).await;
+    let mut requests = 0;
+    for Case { change, of, who, ask, then } in &cases {
+        let lookers: Vec<UserId> = others.iter().copied().chain([*who]).collect();
+        let warm = gateways.ask(&[*who], *ask, of).await;
+        for (_, reply) in &warm {
+            assert_eq!(ask.outcome(reply), "shown", "before {change:?}: {}", reply.text);
+        }
+
+        gateways.make(*change, of, true).await;
+        let after = gateways.ask(&[*who], *ask, of).await;
+        for (_, reply) in &after {
+            assert_eq!(ask.outcome(reply), *then, "after {change:?}: {}", reply.text);
+        }
+        // A gateway that has never answered keeps nothing: all others have to say what it says.
+        let cold = gateways.apps[0].beside(1).await;
+        let everybody = gateways.ask(&lookers, Ask::Field("posture"), of).await;
+        for (user, reply) in &everybody {
+            let due = Ask::Field("posture").send(&cold.sign_in(*user), of).await;
+            assert_eq!(reply.on_the_wire(), due.on_the_wire(), "after {change:?}");
+        }
+
+        gateways.make(*change, of, false).await;
+        let again = gateways.ask(&[*who], *ask, of).await;
+        for ((_, reply), (_, first)) in again.iter().zip(&warm) {
+            assert_eq!(ask.outcome(reply), "shown", "after {change:?} was taken back: {}", reply.text);
+            if let Ask::Field(_) = ask {
+                assert_eq!(reply.text, first.text, "after {change:?} was taken back");
+            }
+        }
+        requests += 3 * warm.len() + everybody.len();
+    }
+    tried("changes that the next request obeyed", cases.len());
+    tried("connections of gateways that had to obey", gateways.known.len());
+    tried("requests around changes", requests);
+}
