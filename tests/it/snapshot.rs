@@ -14,7 +14,7 @@ async fn one_request_reads_one_moment() {
     let user = UserId::from(Persona::PartnerAdmin);
     let request = || Snapshot::new(app.database.clone(), Some(user), NOW);
     let name = async |request: &Snapshot| {
-        let found = signed_in(&mut *request.reader().await.unwrap(), user).await.unwrap();
+        let found = signed_in(&mut request.reader().await.unwrap(), user).await.unwrap();
         found.map(|user| user.name)
     };
 
