@@ -2,12 +2,11 @@
 //!
 //! The stock spawner starts a batch on another thread after a millisecond; under load it starts too early and splits.
 //! Here the request is polled until nothing in it can go on, and only then everything that is queued runs, as one wave; the
-//! request goes on after all of it. So which keys share a statement depends on the query and never on timing, and nobody
-//! waits for a timer (PERFORMANCE.md 9).
+//! request goes on after all of it. Between waves nothing is read. So which keys share a statement, and how many statements there
+//! are, depends on the query and never on timing, and nobody waits for a timer (PERFORMANCE.md 9).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -17,21 +16,12 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::task::{FutureObj, Spawn, SpawnError};
+use tokio::sync::oneshot;
 
 /// The batches that wait for the request to have asked everything.
 #[derive(Clone, Default)]
 pub struct Batches {
     waiting: Arc<Mutex<Vec<FutureObj<'static, ()>>>>,
-    reading: Arc<AtomicUsize>,
-}
-
-/// A read past the loaders, until it is dropped.
-pub struct Reading(Arc<AtomicUsize>);
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Batches {
@@ -39,11 +29,18 @@ impl Batches {
         std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Announces a read past the loaders: no wave starts before it is done, for what waits for it may ask the loaders, too.
-    #[must_use]
-    pub fn reading(&self) -> Reading {
-        self.reading.fetch_add(1, Ordering::Relaxed);
-        Reading(Arc::clone(&self.reading))
+    /// Runs a read that is no loader's in the next wave. None where the wave was dropped, and the request with it.
+    pub async fn in_wave<T: Send + 'static>(
+        &self,
+        read: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        let (sender, receiver) = oneshot::channel();
+        let read = async move {
+            // Whoever asked may have been given up for an error beside it.
+            let _ = sender.send(read.await);
+        };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(FutureObj::new(Box::new(read)));
+        receiver.await.ok()
     }
 
     /// Runs a request to its end, and its batches whenever it can go no further without them.
@@ -55,9 +52,6 @@ impl Batches {
                 while let Some(()) = ready!(wave.poll_next_unpin(context)) {}
                 if let Poll::Ready(output) = request.as_mut().poll(context) {
                     return Poll::Ready(output);
-                }
-                if self.reading.load(Ordering::Relaxed) > 0 {
-                    return Poll::Pending;
                 }
                 wave.extend(self.take());
                 if wave.is_empty() {
@@ -89,6 +83,7 @@ impl Timer for Immediately {
 mod tests {
     use std::collections::HashMap;
     use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_graphql::dataloader::{DataLoader, HashMapCache, Loader};
     use futures_util::future::join_all;
@@ -127,8 +122,9 @@ mod tests {
         assert_eq!((sum, count.load(Ordering::Relaxed)), (500, 2));
     }
 
+    /// Also where the read takes its time, as a database does.
     #[tokio::test]
-    async fn a_wave_waits_for_reads_past_the_loaders() {
+    async fn what_follows_a_read_shares_the_wave_of_what_does_not() {
         let (batches, count) = (Batches::default(), Arc::new(AtomicUsize::new(0)));
         let loader = DataLoader::with_cache(
             Counting(Arc::clone(&count)),
@@ -136,15 +132,16 @@ mod tests {
             Immediately,
             HashMapCache::default(),
         );
-        let slow = async {
-            let reading = batches.reading();
+        let read = || async {
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }
-            drop(reading);
-            loader.load_one(2).await
         };
-        batches.drive(async { tokio::join!(loader.load_one(1), slow) }).await.0.ok();
-        assert_eq!(count.load(Ordering::Relaxed), 1);
+        let (one, other) =
+            (async { batches.in_wave(read()).await.map(|()| loader.load_one(1)).unwrap().await }, async {
+                batches.in_wave(async {}).await.map(|()| loader.load_one(2)).unwrap().await
+            });
+        let both = batches.drive(async { tokio::join!(one, other) }).await;
+        assert_eq!((both, count.load(Ordering::Relaxed)), ((Ok(Some(2)), Ok(Some(3))), 1));
     }
 }

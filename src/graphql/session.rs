@@ -202,6 +202,22 @@ impl Session {
         Box::pin(self.loaders.load_many(keys)).await.map_err(|error| internal(&error))
     }
 
+    /// A read that is no loader's: in a wave, as theirs, so that how many statements a query takes never depends on timing.
+    ///
+    /// # Errors
+    /// What the read fails with.
+    pub async fn read<T, F>(
+        &self,
+        read: impl FnOnce(Arc<Snapshot>) -> F,
+    ) -> std::result::Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = std::result::Result<T, StoreError>> + Send + 'static,
+    {
+        let in_wave = self.batches.in_wave(read(Arc::clone(&self.snapshot)));
+        Box::pin(in_wave).await.unwrap_or(Err(StoreError::Closed))
+    }
+
     /// Who asks, read once; none for an anonymous request, an unknown or a disabled user.
     ///
     /// # Errors
@@ -211,10 +227,8 @@ impl Session {
         if let Some(known) = self.signed_in.get() {
             return Ok(known.as_ref());
         }
-        let read = || async {
-            let _reading = self.batches.reading();
-            signed_in(&mut *self.snapshot.reader().await?, user).await
-        };
+        let read =
+            || self.read(|snapshot| async move { signed_in(&mut *snapshot.reader().await?, user).await });
         let found = Box::pin(self.signed_in.get_or_try_init(read)).await.map_err(|error| internal(&error))?;
         Ok(found.as_ref())
     }
@@ -356,8 +370,10 @@ impl Session {
             return Ok(Arc::default());
         }
         let read = || async {
-            let _reading = self.batches.reading();
-            let terms = store::access::terms(&mut *self.snapshot.reader().await?, scope).await?;
+            let terms = self.read(|snapshot| async move {
+                store::access::terms(&mut *snapshot.reader().await?, scope).await
+            });
+            let terms = terms.await?;
             let visible = terms.into_iter().filter(|(_, terms, assigned)| {
                 let subject = Subject {
                     customer: terms.customer,
@@ -377,13 +393,15 @@ impl Session {
     ///
     /// # Errors
     /// INTERNAL when the database does not answer.
-    pub async fn unit_costs<Of: Copy + Send + Sync>(
+    pub async fn unit_costs<Of: Copy + Send + Sync + 'static>(
         &self,
         grant: &crate::policy::Grant<crate::policy::Pricing, Of>,
     ) -> Result<&[UnitCost]> {
-        let read = || async {
-            let _reading = self.batches.reading();
-            store::subscription::unit_costs(&mut *self.snapshot.reader().await?, grant, self.now()).await
+        let (grant, now) = (*grant, self.now());
+        let read = || {
+            self.read(move |snapshot| async move {
+                store::subscription::unit_costs(&mut *snapshot.reader().await?, &grant, now).await
+            })
         };
         let found = self.unit_costs.get_or_try_init(read).await.map_err(|error| internal(&error))?;
         Ok(found)

@@ -85,7 +85,6 @@ pub async fn begin<'c, T: DeserializeOwned>(
     let (now, field) = (sessions.whole().now(), root_field(ctx));
     let database = sessions.whole().snapshot().database();
     let opened = async {
-        let _reading = sessions.whole().batches().reading();
         // Nothing that was read before is answered any more; and a request holds one connection, never two.
         sessions.finish().await?;
         let mut writer = database.begin_write(user, now).await?;

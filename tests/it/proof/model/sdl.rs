@@ -28,12 +28,22 @@ impl Sdl {
         sdl
     }
 
-    /// Every `Type.field`.
-    pub(super) fn coordinates(&self) -> BTreeSet<String> {
-        let of = |(name, fields): (&String, &BTreeMap<String, Type>)| {
-            fields.keys().map(|field| format!("{name}.{field}")).collect::<Vec<_>>()
-        };
-        self.types.iter().flat_map(of).collect()
+    /// Every `Type.field` that a query can reach; what mutations answer with is the tests' of mutations.
+    pub(super) fn coordinates_of_queries(&self) -> BTreeSet<String> {
+        let (mut reached, mut next) = (BTreeSet::new(), vec!["Query"]);
+        while let Some(name) = next.pop() {
+            if let Some(fields) = self.types.get(name)
+                && reached.insert(name)
+            {
+                next.extend(fields.values().map(named));
+            }
+            next.extend(
+                self.interfaces.iter().filter(|(_, of)| of.contains(name)).map(|(own, _)| own.as_str()),
+            );
+        }
+        let of =
+            |name: &str| self.types[name].keys().map(|field| format!("{name}.{field}")).collect::<Vec<_>>();
+        reached.into_iter().flat_map(of).collect()
     }
 
     pub(super) fn field(&self, of: &str, name: &str) -> &Type {
@@ -44,6 +54,14 @@ impl Sdl {
     /// Whether a fragment on `condition` applies to an object.
     pub(super) fn applies(&self, condition: &str, of: &str) -> bool {
         condition == of || self.interfaces[of].contains(condition)
+    }
+}
+
+/// The name at the bottom of a type.
+fn named(ty: &Type) -> &str {
+    match &ty.base {
+        BaseType::List(element) => named(element),
+        BaseType::Named(name) => name,
     }
 }
 
