@@ -1,8 +1,11 @@
 //! A change and the events that record it, as one statement: neither is there without the other.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use chrono::{DateTime, Utc};
 use sqlx::{Postgres, QueryBuilder};
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::{Timestamp, Uuid};
 
 use super::{StoreError, Writer};
 use crate::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
@@ -18,14 +21,24 @@ pub struct Author {
     pub now: DateTime<Utc>,
     /// The request.
     pub request: Uuid,
+    /// How many ids were made.
+    made: Arc<AtomicU32>,
 }
 
 impl Author {
-    /// An id in the order of time, so that rows written together lie together.
+    /// An author who has made nothing yet.
+    #[must_use]
+    pub fn new(name: String, user: UserId, now: DateTime<Utc>, request: Uuid) -> Self {
+        Self { name, user, now, request, made: Arc::default() }
+    }
+
+    /// An id in the order of time, and of one author in the order of making: what is written together lies together, and
+    /// events of one instant are listed in their order.
     #[must_use]
     pub fn new_id(&self) -> Uuid {
         let seconds = u64::try_from(self.now.timestamp()).unwrap_or_default();
-        Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, self.now.timestamp_subsec_nanos()))
+        let nth = self.made.fetch_add(1, Ordering::Relaxed);
+        Uuid::new_v7(Timestamp::from_unix_time(seconds, self.now.timestamp_subsec_nanos(), nth.into(), 12))
     }
 }
 
@@ -130,4 +143,18 @@ fn values(sql: &mut QueryBuilder<Postgres>, author: &Author, event: &Event<'_>) 
         sql.push(", ").push_bind(value.map(str::to_owned));
     }
     sql.push(", ").push_bind(author.request).push(")");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_author_ascend() {
+        let at = DateTime::from_timestamp(1_781_524_800, 123_456_000).unwrap_or_default();
+        let author = Author::new("Ada".to_owned(), UserId(Uuid::nil()), at, Uuid::nil());
+        let ids: Vec<_> = (0..100).map(|_| author.new_id()).collect();
+        assert!(ids.is_sorted_by(|one, next| one < next));
+        assert_eq!(ids[0].get_timestamp().map(|at| at.to_unix().0), Some(1_781_524_800));
+    }
 }

@@ -123,7 +123,7 @@ pub async fn begin<'c, T: DeserializeOwned>(
             return Ok(Begun::Before(before));
         }
     }
-    let author = Author { name: asker.name.clone(), user, now, request: stamp.request };
+    let author = Author::new(asker.name.clone(), user, now, stamp.request);
     Ok(Begun::Now(Writing { writer, asker, author, sessions, field, key }))
 }
 

@@ -14,6 +14,7 @@ mod facts;
 mod grammar;
 mod matrix;
 mod model;
+mod mutations;
 mod noninterference;
 mod queries;
 mod records;

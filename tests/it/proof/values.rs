@@ -73,6 +73,11 @@ impl Values {
         Self { ids, texts }
     }
 
+    /// Every id.
+    pub(super) fn all_ids(&self) -> std::collections::BTreeSet<String> {
+        self.ids.values().flatten().cloned().collect()
+    }
+
     /// An id as a literal: mostly of the wanted type, sometimes of another, sometimes of nothing.
     pub(super) fn id(&self, dice: &mut Dice, wanted: Option<&str>) -> String {
         let kinds: Vec<_> = self.ids.keys().copied().collect();
