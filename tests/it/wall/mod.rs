@@ -12,3 +12,4 @@ mod mutants;
 mod observed;
 mod roles;
 mod worlds;
+mod writes;

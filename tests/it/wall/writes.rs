@@ -1,0 +1,167 @@
+//! Who may change what, by the database alone: the role that mutations lower themselves to, whatever the gateway asks of it.
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+
+use crate::support::cast::{Cast, Persona};
+use crate::support::database::TestDatabase;
+use crate::support::world::NOW;
+
+const DENIED: &str = "42501";
+const CHECK_VIOLATED: &str = "23514";
+
+/// Opens a mutation's transaction as `store::scope` does, tries one statement and takes it back: how many rows, or which
+/// SQLSTATE.
+async fn attempt(gateway: &mut PgConnection, persona: Persona, sql: &str) -> Result<u64, String> {
+    let viewer = posture_gateway::domain::ids::UserId::from(persona);
+    let opening = format!(
+        "begin; set local role posture_writer; set local app.viewer = '{viewer}'; set local app.now = '{}'",
+        NOW.to_rfc3339()
+    );
+    gateway.execute(AssertSqlSafe(opening)).await.unwrap();
+    let outcome = gateway.execute(AssertSqlSafe(sql)).await;
+    gateway.execute("rollback").await.unwrap();
+    outcome
+        .map(|done| done.rows_affected())
+        .map_err(|error| error.as_database_error().unwrap().code().unwrap().into_owned())
+}
+
+struct Wall {
+    gateway: PgConnection,
+    cast: Cast,
+    _database: TestDatabase,
+}
+
+async fn wall() -> Wall {
+    let cast = Cast::new();
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    cast.world.rows.insert(&mut owner, |_, _| ()).await.unwrap();
+    let gateway = database.as_role("posture_gateway").connect().await.unwrap();
+    Wall { gateway, cast, _database: database }
+}
+
+#[tokio::test]
+async fn each_side_changes_its_own_half_of_its_own_accesses() {
+    let Wall { mut gateway, cast, _database } = wall().await;
+    let (acme, bolt) = (cast.acme.access, cast.bolt.access);
+    let set = |access, what: &str| {
+        format!("update accesses set version = version + 1, {what} where id = '{access}'")
+    };
+    let (model, consent) = ("operating_model = 'FULLY_MANAGED'", "customer_consent = 2");
+    use Persona::{
+        DisabledPortalAdmin, DisabledUser, DistributorAdmin, FullPortalAdmin, FullPortalReader, Operator,
+        PartnerAdmin, PlatformAdmin, ReadOnlyPortalAdmin, RivalAdmin, Scanner, Unknown,
+    };
+    let denied = || Err(DENIED.to_owned());
+    for (persona, sql, outcome) in [
+        (PartnerAdmin, set(acme, model), Ok(1)),
+        (PartnerAdmin, set(acme, "privilege_ceiling = 2"), Ok(1)),
+        (PartnerAdmin, set(acme, "status = 'SUSPENDED'"), Ok(1)),
+        // The customer's half.
+        (PartnerAdmin, set(acme, consent), denied()),
+        (PartnerAdmin, set(acme, "consent_until = now()"), denied()),
+        (PartnerAdmin, set(acme, "trial_elected_model = 'CO_MANAGED'"), denied()),
+        (FullPortalAdmin, set(acme, consent), Ok(1)),
+        (DisabledPortalAdmin, set(cast.crown.access, "customer_consent = 0"), Ok(1)),
+        // The partner's half, and its model outside of a trial.
+        (FullPortalAdmin, set(acme, model), denied()),
+        (FullPortalAdmin, set(acme, "privilege_ceiling = 2"), denied()),
+        (FullPortalAdmin, set(acme, "status = 'ENDED', ended_at = now()"), denied()),
+        // Nobody else's.
+        (FullPortalReader, set(acme, consent), Ok(0)),
+        (ReadOnlyPortalAdmin, set(acme, consent), Ok(0)),
+        (RivalAdmin, set(bolt, model), Ok(0)),
+        (DistributorAdmin, set(bolt, model), Ok(0)),
+        (Operator, set(bolt, model), Ok(0)),
+        (PlatformAdmin, set(bolt, model), Ok(0)),
+        (Scanner, set(bolt, model), Ok(0)),
+        (DisabledUser, set(acme, model), Ok(0)),
+        (Unknown, set(acme, model), Ok(0)),
+        // Without a new version, and what nobody may.
+        (
+            PartnerAdmin,
+            format!("update accesses set {model} where id = '{acme}'"),
+            Err(CHECK_VIOLATED.to_owned()),
+        ),
+        (PartnerAdmin, set(acme, &format!("partner_id = '{}'", cast.cedar)), denied()),
+        (PartnerAdmin, format!("delete from accesses where id = '{acme}'"), denied()),
+    ] {
+        assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
+    }
+}
+
+#[tokio::test]
+async fn events_are_added_to_the_own_logs_alone_and_never_changed() {
+    let Wall { mut gateway, cast, _database } = wall().await;
+    let record = |log: &str, owner: &str, id| {
+        format!(
+            "insert into {log}_audit_events ({log}_id, id, at, actor, action) \
+             values ('{id}', gen_random_uuid(), now(), 'a', '{owner}')"
+        )
+    };
+    let (birch, cedar) = (cast.birch.to_string(), cast.cedar.to_string());
+    let (acme, dune) = (cast.acme.customer.to_string(), cast.dune.customer.to_string());
+    let denied = || Err(DENIED.to_owned());
+    for (persona, sql, outcome) in [
+        (Persona::PartnerAdmin, record("partner", "own", &birch), Ok(1)),
+        (Persona::PartnerAdmin, record("customer", "own", &acme), Ok(1)),
+        (Persona::PartnerAdmin, record("partner", "rival", &cedar), denied()),
+        (Persona::PartnerAdmin, record("customer", "of a rival", &dune), denied()),
+        // A customer's decision stands in its partner's log, too.
+        (Persona::FullPortalAdmin, record("partner", "of its partner", &birch), Ok(1)),
+        (Persona::FullPortalAdmin, record("partner", "no partner of its", &cedar), denied()),
+        (Persona::FullPortalAdmin, record("customer", "own", &acme), Ok(1)),
+        (Persona::FullPortalAdmin, record("customer", "another", &dune), denied()),
+        (Persona::DisabledUser, record("partner", "own once", &birch), denied()),
+        (Persona::Scanner, record("partner", "of nobody", &birch), denied()),
+        (Persona::PartnerAdmin, "update partner_audit_events set action = 'x'".to_owned(), denied()),
+        (Persona::PartnerAdmin, "delete from customer_audit_events".to_owned(), denied()),
+        (Persona::PartnerAdmin, "truncate partner_audit_events".to_owned(), denied()),
+        (Persona::PartnerAdmin, "update partner_audit_heads set seq = 0".to_owned(), denied()),
+    ] {
+        assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
+    }
+}
+
+/// The place and the link of an event are the database's to give.
+#[tokio::test]
+async fn nobody_forges_a_link() {
+    let Wall { mut gateway, cast, _database } = wall().await;
+    let sql = format!(
+        "with forged as (insert into partner_audit_events (partner_id, id, at, actor, action, seq, previous_hash, hash) \
+         values ('{}', gen_random_uuid(), now(), 'a', 'forged', 1, 'x', 'x') returning seq, hash) \
+         select from forged where seq = 1 or hash = 'x'",
+        cast.birch
+    );
+    // Reading what was written takes a right that mutations do not have.
+    assert_eq!(attempt(&mut gateway, Persona::PartnerAdmin, &sql).await, Err(DENIED.to_owned()));
+    let mut owner = _database.as_superuser().connect().await.unwrap();
+    let plain = sql.replace("with forged as (", "").split(" returning").next().unwrap().to_owned();
+    owner.execute(AssertSqlSafe(plain)).await.unwrap();
+    let (seq, length): (i64, i32) =
+        sqlx::query_as("select seq, length(hash) from partner_audit_events where action = 'forged'")
+            .fetch_one(&mut owner)
+            .await
+            .unwrap();
+    assert_eq!((seq, length), (2, 32));
+}
+
+#[tokio::test]
+async fn a_customer_never_opens_its_own_portal() {
+    let Wall { mut gateway, cast, _database } = wall().await;
+    let set = |customer, level| {
+        format!("update customers set portal_access = {level} where customer_id = '{customer}'")
+    };
+    let (bolt, acme) = (cast.bolt.customer, cast.acme.customer);
+    for (persona, sql, outcome) in [
+        (Persona::ReadOnlyPortalAdmin, set(bolt, 2), Err(DENIED.to_owned())),
+        (Persona::FullPortalAdmin, set(acme, 1), Ok(1)),
+        (Persona::ReadOnlyPortalReader, set(bolt, 0), Ok(0)),
+        (Persona::PartnerAdmin, set(bolt, 2), Ok(1)),
+        (Persona::PartnerAdmin, set(cast.dune.customer, 2), Ok(0)),
+        (Persona::Operator, set(bolt, 2), Ok(0)),
+        (Persona::PlatformAdmin, set(bolt, 2), Ok(0)),
+    ] {
+        assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
+    }
+}
