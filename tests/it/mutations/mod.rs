@@ -3,6 +3,7 @@
 mod consent;
 mod crash;
 mod operating_model;
+mod quote;
 mod together;
 
 use serde_json::{Value, json};

@@ -112,6 +112,7 @@ impl Cast {
     pub(crate) fn new() -> Self {
         let mut world = World::default();
         world.price_list();
+        world.catalogue();
         let alder = world.partner("Alder Distribution");
         let birch = world.reseller(alder, "Birch Security");
         let cedar = world.reseller(alder, "Cedar Security");

@@ -258,6 +258,26 @@ impl World {
         row.unwrap().name.clone()
     }
 
+    /// What a partner can sell: plan Standard at 100 EUR a month and 1000 EUR a year, and an add-on `SSO` at 12.50 and 125.
+    pub(crate) fn catalogue(&mut self) {
+        for license_model in LicenseModel::ALL {
+            self.rows.plans.push(seed::Plan {
+                name: "Standard".to_owned(),
+                license_model: *license_model,
+                currency: "EUR".to_owned(),
+                monthly_price: Decimal::new(10_000, 2),
+                annual_price: Decimal::new(100_000, 2),
+            });
+        }
+        self.rows.plan_add_ons.push(seed::PlanAddOn {
+            code: "SSO".to_owned(),
+            currency: "EUR".to_owned(),
+            name: "Single sign-on".to_owned(),
+            monthly_price: Decimal::new(1_250, 2),
+            annual_price: Decimal::new(12_500, 2),
+        });
+    }
+
     /// What a licence of each kind costs a partner.
     pub(crate) fn price_list(&mut self) {
         for license_model in LicenseModel::ALL {
