@@ -62,7 +62,8 @@ pub struct NewCustomer<'n> {
 }
 
 /// Makes the account of a customer's first ADMIN, unless the address is somebody's already: whose, nobody is told. It is
-/// called by its address until the person says otherwise.
+/// called by its address until the person says otherwise. No key is named for the conflict: that would ask whether the writer
+/// may see the new row, and nobody sees another user.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -74,7 +75,7 @@ pub async fn reserve_admin(
 ) -> Result<bool, StoreError> {
     let made = sqlx::query!(
         "insert into users (id, kind, name, email, created_at) values ($1, 'CUSTOMER_USER', $2, $2, $3)
-         on conflict on constraint users_email_key do nothing",
+         on conflict do nothing",
         user.0,
         email,
         author.now

@@ -169,24 +169,7 @@ impl Builder {
             acknowledged_at: None,
             acknowledged_by: None,
         });
-        let quote = QuoteId(self.id());
-        self.world.quotes.push(seed::Quote {
-            customer_id: customer,
-            id: quote,
-            partner_id: partner,
-            plan: "Basic".to_owned(),
-            license_model: LicenseModel::Unlimited,
-            quantity: None,
-            billing_cycle: BillingCycle::Monthly,
-            operating_model: terms.model,
-            trial_days: None,
-            price: 100.into(),
-            currency: "EUR".to_owned(),
-            add_ons: serde_json::json!([]),
-            created_at: now(),
-            accepted_at: None,
-            access_id: None,
-        });
+        self.quote(customer, partner);
         self.world.add_ons.push(seed::AddOn {
             customer_id: customer,
             access_id: id,
@@ -197,6 +180,27 @@ impl Builder {
         });
         self.partner_event(partner, Some((customer, id)));
         id
+    }
+
+    fn quote(&mut self, customer_id: CustomerId, partner_id: PartnerId) {
+        let id = QuoteId(self.id());
+        self.world.quotes.push(seed::Quote {
+            customer_id,
+            id,
+            partner_id,
+            plan: "Basic".to_owned(),
+            license_model: LicenseModel::Unlimited,
+            quantity: None,
+            billing_cycle: BillingCycle::Monthly,
+            operating_model: OperatingModel::CoManaged,
+            trial_days: None,
+            price: 100.into(),
+            currency: "EUR".to_owned(),
+            add_ons: serde_json::json!([]),
+            created_at: now(),
+            accepted_at: None,
+            access_id: None,
+        });
     }
 
     pub(super) fn assign(&mut self, customer: CustomerId, access: AccessId, user: UserId) {
@@ -217,6 +221,7 @@ impl Builder {
             created_by,
             created_at: now(),
         });
+        self.quote(customer_id, created_by);
         self.world.assets.push(seed::Asset {
             customer_id,
             id: asset_id,

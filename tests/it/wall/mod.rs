@@ -11,4 +11,5 @@ mod matrix;
 mod mutants;
 mod observed;
 mod roles;
+mod sales;
 mod worlds;
