@@ -160,9 +160,10 @@ fn prepaid(world: &mut seed::World, now: DateTime<Utc>) {
             });
             let quantity = i32::try_from(sold.count()).unwrap_or(i32::MAX - 5) + 5;
             let currency = house.currency();
-            let list = world.pricing.iter().find(|entry| {
-                entry.license_model == license_model && entry.currency == currency
-            });
+            let list = world
+                .pricing
+                .iter()
+                .find(|entry| entry.license_model == license_model && entry.currency == currency);
             let Some(list) = list else { continue };
             world.prepaid_purchases.push(seed::PrepaidPurchase {
                 partner_id: house.id(),
@@ -183,14 +184,17 @@ fn alerts(world: &mut seed::World, now: DateTime<Utc>) {
     let first = now.date_naive().with_day(1).unwrap_or_default();
     let month = first.and_time(NaiveTime::MIN).and_utc();
     for access in world.accesses.iter().filter(|access| access.status.is_live()) {
-        let Some(sold) = world.subscriptions.iter().find(|sold| sold.access_id == access.id) else { continue };
+        let Some(sold) = world.subscriptions.iter().find(|sold| sold.access_id == access.id) else {
+            continue;
+        };
         let used = usage.get(&access.customer_id).copied().unwrap_or_default();
         let used = match sold.license_model {
             LicenseModel::PerAsset => used.assets,
             LicenseModel::PerScan => used.scans,
             LicenseModel::Unlimited => 0,
         };
-        let Some((quantity, threshold)) = sold.quantity.zip(sold.license_model.alert_threshold_percent()) else {
+        let Some((quantity, threshold)) = sold.quantity.zip(sold.license_model.alert_threshold_percent())
+        else {
             continue;
         };
         if 100 * used < threshold * quantity {

@@ -90,7 +90,9 @@ impl Changes<'_> {
     pub fn add_customer(&mut self, customer: &NewCustomer<'_>) -> &mut Self {
         let now = self.author().now;
         self.change(|sql| {
-            sql.push("insert into customers (customer_id, name, portal_access, created_by, created_at) values (");
+            sql.push(
+                "insert into customers (customer_id, name, portal_access, created_by, created_at) values (",
+            );
             sql.push_bind(customer.id.0);
             sql.push(", ").push_bind(customer.name.to_owned());
             sql.push(", ").push_bind(PortalAccess::Disabled.rank());

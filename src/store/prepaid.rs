@@ -154,11 +154,8 @@ impl Changes<'_> {
                 ") on conflict on constraint prepaid_assignments_pkey do update set unassigned_at = null",
             );
         });
-        let event = Event {
-            action: "prepaid.assigned",
-            new_value: Some(license_model.as_str()),
-            ..Event::default()
-        };
+        let event =
+            Event { action: "prepaid.assigned", new_value: Some(license_model.as_str()), ..Event::default() };
         self.record_for_partner(access.terms.partner, Some(access.key()), &event)
     }
 

@@ -24,12 +24,7 @@ pub struct ListPrice {
 impl ListPrice {
     fn said(&self) -> String {
         let money = |amount| Money::new(amount, self.currency.clone());
-        format!(
-            "{} {}, prepaid {}",
-            self.license_model,
-            money(self.unit_cost),
-            money(self.prepaid_unit_cost)
-        )
+        format!("{} {}, prepaid {}", self.license_model, money(self.unit_cost), money(self.prepaid_unit_cost))
     }
 }
 

@@ -157,11 +157,7 @@ pub async fn lock_buyer(writer: &mut Writer, id: CustomerId) -> Result<Option<Bu
     )
     .fetch_optional(writer.connection()?)
     .await?;
-    Ok(row.map(|row| Buyer {
-        id,
-        name: row.name,
-        portal_access: PortalAccess::from_rank(row.portal_access),
-    }))
+    Ok(row.map(|row| Buyer { id, name: row.name, portal_access: PortalAccess::from_rank(row.portal_access) }))
 }
 
 /// A quote of the viewer's partner; lock its customer first, so that it is accepted once.

@@ -160,8 +160,7 @@ async fn remove_add_on(writing: &mut Writing<'_>, input: &AddOnInput) -> Done {
     expect_version(&access, input.expected_version)?;
     live(&access)?;
     let code = input.code.trim();
-    let present =
-        if code.contains('\0') { None } else { add_on(&mut writing.writer, &access, code).await? };
+    let present = if code.contains('\0') { None } else { add_on(&mut writing.writer, &access, code).await? };
     let present =
         present.ok_or_else(|| Refusal::no_change("code", "the access has no add-on with this code"))?;
     let mut changes = Changes::new(&writing.author);
@@ -177,19 +176,19 @@ async fn buy_prepaid_licenses(
     let partner = own_partner(writing)?;
     let (partner, currency) = (partner.id, partner.currency.clone());
     if !(1..=MAX_QUANTITY).contains(&input.quantity) {
-        return Err(Refusal::invalid("quantity", format!("1 to {MAX_QUANTITY} licences are bought at once")).into());
+        return Err(
+            Refusal::invalid("quantity", format!("1 to {MAX_QUANTITY} licences are bought at once")).into()
+        );
     }
     let (license_model, now) = (input.license_model.into(), writing.now());
     let cost = unit_cost(&mut writing.writer, license_model, &currency, now).await?;
     let cost = cost.ok_or_else(|| {
-        Refusal::wrong_state(format!("the platform has set no price for {license_model} licences in {currency}"))
+        Refusal::wrong_state(format!(
+            "the platform has set no price for {license_model} licences in {currency}"
+        ))
     })?;
-    let purchase = Purchase {
-        partner,
-        license_model,
-        quantity: input.quantity,
-        unit_cost: Money::new(cost, currency),
-    };
+    let purchase =
+        Purchase { partner, license_model, quantity: input.quantity, unit_cost: Money::new(cost, currency) };
     let mut changes = Changes::new(&writing.author);
     changes.buy_prepaid_licenses(&purchase);
     changes.execute(&mut writing.writer).await?;
@@ -205,7 +204,10 @@ async fn assign_prepaid_license(writing: &mut Writing<'_>, input: &PrepaidLicens
     }
     let model = subscription.license_model;
     if lock_free(&mut writing.writer, access.terms.partner, model).await? < 1 {
-        return Err(Refusal::wrong_state(format!("no prepaid {model} licence is left: buy some, or take one from another access")).into());
+        return Err(Refusal::wrong_state(format!(
+            "no prepaid {model} licence is left: buy some, or take one from another access"
+        ))
+        .into());
     }
     let mut changes = Changes::new(&writing.author);
     changes.assign_prepaid_license(&access, model);

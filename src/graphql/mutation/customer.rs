@@ -91,10 +91,7 @@ fn email(text: &str) -> Result<String, Refusal> {
     Ok(email)
 }
 
-async fn create_customer(
-    writing: &mut Writing<'_>,
-    input: &CreateCustomerInput,
-) -> Result<CustomerId, Stop> {
+async fn create_customer(writing: &mut Writing<'_>, input: &CreateCustomerInput) -> Result<CustomerId, Stop> {
     let name = name(&input.name)?.to_owned();
     let email = input.admin_email.as_deref().map(email).transpose()?;
     let id = CustomerId(writing.author.new_id());

@@ -69,7 +69,9 @@ pub struct CreateQuotePayload {
 impl CreateQuotePayload {
     pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, QuoteId)>) -> Result<Self> {
         Ok(match outcome {
-            Ok((customer, id)) => Self { quote: quote(session(ctx)?, customer, id).await?, user_errors: Vec::new() },
+            Ok((customer, id)) => {
+                Self { quote: quote(session(ctx)?, customer, id).await?, user_errors: Vec::new() }
+            }
             Err(refusal) => Self { quote: None, user_errors: vec![refusal.into()] },
         })
     }

@@ -126,7 +126,11 @@ pub(super) async fn quoted(
     if !terms.add_ons.is_empty() {
         add_ons = add_ons_by_code(&mut writing.writer, terms.add_ons, &currency).await?;
         if add_ons.len() < terms.add_ons.len() {
-            return Err(Refusal::invalid("addOns", "there is no add-on with one of these codes: see `addOns`").into());
+            return Err(Refusal::invalid(
+                "addOns",
+                "there is no add-on with one of these codes: see `addOns`",
+            )
+            .into());
         }
     }
     let add_ons = add_ons.into_iter().map(|add_on| QuotedAddOn {
@@ -154,21 +158,18 @@ pub(super) async fn quoted(
 }
 
 fn well_formed(terms: &Terms<'_>) -> Result<(), Refusal> {
-    match (terms.license_model, terms.quantity) {
-        (subscription::LicenseModel::Unlimited, None) => {}
-        (subscription::LicenseModel::Unlimited, Some(_)) => {
-            return Err(Refusal::invalid("quantity", "an UNLIMITED licence takes no quantity"));
+    let wrong = match terms.license_model {
+        subscription::LicenseModel::Unlimited => {
+            terms.quantity.map(|_| "an UNLIMITED licence takes no quantity".to_owned())
         }
-        (
-            subscription::LicenseModel::PerAsset | subscription::LicenseModel::PerScan,
-            Some(1..=MAX_QUANTITY),
-        ) => {}
-        (subscription::LicenseModel::PerAsset | subscription::LicenseModel::PerScan, None | Some(_)) => {
-            return Err(Refusal::invalid(
-                "quantity",
-                format!("a {} licence takes a quantity of 1 to {MAX_QUANTITY}", terms.license_model),
-            ));
+        subscription::LicenseModel::PerAsset | subscription::LicenseModel::PerScan => {
+            let fits = terms.quantity.is_some_and(|quantity| (1..=MAX_QUANTITY).contains(&quantity));
+            (!fits)
+                .then(|| format!("a {} licence takes a quantity of 1 to {MAX_QUANTITY}", terms.license_model))
         }
+    };
+    if let Some(wrong) = wrong {
+        return Err(Refusal::invalid("quantity", wrong));
     }
     if let Some(days) = terms.trial_days
         && !(1..=MAX_TRIAL_DAYS).contains(&days)
@@ -179,7 +180,10 @@ fn well_formed(terms: &Terms<'_>) -> Result<(), Refusal> {
     codes.sort_unstable();
     codes.dedup();
     if codes.len() < terms.add_ons.len() {
-        return Err(Refusal::invalid("addOns", "an add-on is added once: one of these codes stands here twice"));
+        return Err(Refusal::invalid(
+            "addOns",
+            "an add-on is added once: one of these codes stands here twice",
+        ));
     }
     if codes.iter().any(|code| code.contains('\0')) {
         return Err(Refusal::invalid("addOns", "there is no add-on with one of these codes: see `addOns`"));

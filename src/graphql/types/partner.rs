@@ -163,7 +163,8 @@ impl Partner {
         before: Option<String>,
     ) -> Option<Result<Uncounted<Quote>>> {
         let grant = shown!(ask_partner::<Commercial>(ctx, "Partner", self.0.id).await);
-        let page = match page(ctx, grant, &PartnerQuotes, &PageArguments { first, after, last, before }).await {
+        let page = match page(ctx, grant, &PartnerQuotes, &PageArguments { first, after, last, before }).await
+        {
             Ok(page) => page,
             Err(error) => return Some(Err(error)),
         };

@@ -23,11 +23,7 @@ use crate::store::quote::PartnerQuotes;
 ///
 /// # Errors
 /// UNAUTHENTICATED when nobody is signed in.
-pub async fn quote(
-    session: &Session,
-    customer: CustomerId,
-    id: QuoteId,
-) -> Result<Option<Quote>> {
+pub async fn quote(session: &Session, customer: CustomerId, id: QuoteId) -> Result<Option<Quote>> {
     let asker = session.asker().await?;
     let Some(partner) = asker.partner.as_ref() else { return Ok(None) };
     match grant_partner::<Commercial>(&asker.viewer, partner.id) {

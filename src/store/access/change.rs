@@ -167,7 +167,12 @@ impl Changes<'_> {
     /// Holds an ACTIVE access and its subscription.
     pub fn suspend_access(&mut self, access: &LockedAccess, reason: &str) -> &mut Self {
         let (status, paid) = (AccessStatus::Suspended, SubscriptionStatus::Suspended);
-        self.set_statuses(access, status, paid).record_status(access, status, "access.suspended", Some(reason))
+        self.set_statuses(access, status, paid).record_status(
+            access,
+            status,
+            "access.suspended",
+            Some(reason),
+        )
     }
 
     /// Lets a SUSPENDED access go on as it was.

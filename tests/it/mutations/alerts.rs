@@ -11,6 +11,13 @@ use super::{codes, everything, recorded};
 use crate::support::app::{App, Reply};
 use crate::support::world::{NOW, Terms, World, days};
 
+/// What is metered.
+#[derive(Clone, Copy)]
+enum Counted {
+    Assets,
+    Scans,
+}
+
 /// A customer with a licence for ten of something.
 struct Metered {
     app: App,
@@ -34,20 +41,20 @@ async fn metered(license_model: LicenseModel) -> Metered {
 
 impl Metered {
     /// What an upload counts, at an instant.
-    async fn count(&self, table: &str, how_many: i32, at: DateTime<Utc>) {
+    async fn count(&self, table: Counted, how_many: i32, at: DateTime<Utc>) {
         let (customer, at) = (self.customer, at.to_rfc3339());
         let rows = match table {
-            "assets" => format!(
+            Counted::Assets => format!(
                 "insert into assets (customer_id, id, kind, value, first_seen_at) \
                  select '{customer}', gen_random_uuid(), 'DOMAIN', gen_random_uuid() || '.example', '{at}'"
             ),
-            "scans" => format!(
+            Counted::Scans => format!(
                 "insert into scans (customer_id, id, profile, trigger, status, requested_at) \
                  select '{customer}', gen_random_uuid(), 'full', 'API', 'QUEUED', '{at}'"
             ),
-            other => panic!("{other} are not metered"),
         };
-        let sql = format!("begin; set local app.now = '{at}'; {rows} from generate_series(1, {how_many}); commit");
+        let sql =
+            format!("begin; set local app.now = '{at}'; {rows} from generate_series(1, {how_many}); commit");
         self.app.as_owner(&sql).await;
     }
 
@@ -78,54 +85,59 @@ fn raised(at: DateTime<Utc>) -> Value {
 #[tokio::test]
 async fn assets_alert_at_ninety_percent_once_a_month() {
     let metered = metered(LicenseModel::PerAsset).await;
-    metered.count("assets", 8, days(-2)).await;
+    metered.count(Counted::Assets, 8, days(-2)).await;
     assert_eq!(metered.usage().await, json!([false, null]));
     assert_eq!(codes(&metered.acknowledge().await), ["WRONG_STATE"]);
-    metered.count("assets", 1, days(-1)).await;
+    metered.count(Counted::Assets, 1, days(-1)).await;
     assert_eq!(metered.usage().await, raised(days(-1)));
     // The same month tells once.
-    metered.count("assets", 5, NOW).await;
+    metered.count(Counted::Assets, 5, NOW).await;
     assert_eq!(metered.usage().await, raised(days(-1)));
     // The next one tells again, with the first scan of it.
     metered.app.clock.advance(TimeDelta::days(16));
     assert_eq!(metered.usage().await, json!([true, null]));
-    metered.count("scans", 1, days(16)).await;
+    metered.count(Counted::Scans, 1, days(16)).await;
     assert_eq!(metered.usage().await, raised(days(16)));
 }
 
 #[tokio::test]
 async fn scans_alert_at_eighty_percent_of_their_month() {
     let metered = metered(LicenseModel::PerScan).await;
-    metered.count("scans", 20, days(-30)).await;
-    metered.count("scans", 7, days(-1)).await;
+    metered.count(Counted::Scans, 20, days(-30)).await;
+    metered.count(Counted::Scans, 7, days(-1)).await;
     assert_eq!(metered.usage().await, json!([false, null]));
-    metered.count("assets", 100, days(-1)).await;
+    metered.count(Counted::Assets, 100, days(-1)).await;
     assert_eq!(metered.usage().await, json!([false, null]));
-    metered.count("scans", 1, NOW).await;
+    metered.count(Counted::Scans, 1, NOW).await;
     assert_eq!(metered.usage().await, raised(NOW));
 }
 
 #[tokio::test]
 async fn unlimited_never_alerts() {
     let metered = metered(LicenseModel::Unlimited).await;
-    metered.count("assets", 100, NOW).await;
-    metered.count("scans", 100, NOW).await;
+    metered.count(Counted::Assets, 100, NOW).await;
+    metered.count(Counted::Scans, 100, NOW).await;
     assert_eq!(metered.usage().await, json!([false, null]));
 }
 
 #[tokio::test]
 async fn a_smaller_licence_alerts_too() {
     let metered = metered(LicenseModel::PerAsset).await;
-    metered.count("assets", 5, days(-1)).await;
+    metered.count(Counted::Assets, 5, days(-1)).await;
     let now = NOW.to_rfc3339();
-    metered.app.as_owner(&format!("begin; set local app.now = '{now}'; update subscriptions set quantity = 5; commit")).await;
+    metered
+        .app
+        .as_owner(&format!(
+            "begin; set local app.now = '{now}'; update subscriptions set quantity = 5; commit"
+        ))
+        .await;
     assert_eq!(metered.usage().await, raised(NOW));
 }
 
 #[tokio::test]
 async fn an_alert_is_acknowledged_once_and_both_logs_say_so() {
     let metered = metered(LicenseModel::PerAsset).await;
-    metered.count("assets", 9, days(-1)).await;
+    metered.count(Counted::Assets, 9, days(-1)).await;
     let reply = metered.acknowledge().await;
     let payload = json!({ "access": { "version": 1 }, "userErrors": [] });
     assert_eq!(reply.body, json!({ "data": { "acknowledgeUsageAlert": payload } }));
@@ -152,7 +164,8 @@ async fn an_asset_is_counted_once() {
          'elm.example', now() from generate_series(1, 3) on conflict on constraint assets_value_key do nothing"
     );
     metered.app.as_owner(&sql).await;
-    let document = format!(r#"{{ access(id: "{}") {{ subscription {{ usage {{ used }} }} }} }}"#, metered.access);
+    let document =
+        format!(r#"{{ access(id: "{}") {{ subscription {{ usage {{ used }} }} }} }}"#, metered.access);
     let data = metered.app.sign_in(metered.admin).data(&document).await;
     assert_eq!(data["access"]["subscription"]["usage"]["used"], 1);
 }

@@ -12,10 +12,9 @@ use crate::support::world::{World, days};
 /// Sends one mutation of what is sold over an access.
 pub(super) async fn sell(client: &Client, field: &str, input: Value) -> Reply {
     let input_type = match field {
-        "addAddOn" | "removeAddOn" => "AddOnInput",
         "assignPrepaidLicense" | "unassignPrepaidLicense" => "PrepaidLicenseInput",
         "acknowledgeUsageAlert" => "AcknowledgeUsageAlertInput",
-        other => panic!("{other}: no input type"),
+        _ => "AddOnInput",
     };
     let document = format!(
         "mutation ($input: {input_type}!) {{ {field}(input: $input) {{ \
@@ -139,13 +138,22 @@ async fn licences_are_bought_for_the_partners_books_alone() {
     let assigned = sell(&admin, "assignPrepaidLicense", json!({ "accessId": bolt })).await;
     let access = &assigned.body["data"]["assignPrepaidLicense"]["access"];
     assert_eq!(access["subscription"]["unitCost"]["amount"], "50.00", "{}", assigned.text);
-    assert_eq!(codes(&sell(&admin, "assignPrepaidLicense", json!({ "accessId": bolt })).await), ["NO_CHANGE"]);
+    assert_eq!(
+        codes(&sell(&admin, "assignPrepaidLicense", json!({ "accessId": bolt })).await),
+        ["NO_CHANGE"]
+    );
     // There was one, and it is taken.
-    assert_eq!(codes(&sell(&admin, "assignPrepaidLicense", json!({ "accessId": acme })).await), ["WRONG_STATE"]);
+    assert_eq!(
+        codes(&sell(&admin, "assignPrepaidLicense", json!({ "accessId": acme })).await),
+        ["WRONG_STATE"]
+    );
     let unassigned = sell(&admin, "unassignPrepaidLicense", json!({ "accessId": bolt })).await;
     let access = &unassigned.body["data"]["unassignPrepaidLicense"]["access"];
     assert_eq!(access["subscription"]["unitCost"]["amount"], "60.00");
-    assert_eq!(codes(&sell(&admin, "assignPrepaidLicense", json!({ "accessId": acme })).await), [] as [&str; 0]);
+    assert_eq!(
+        codes(&sell(&admin, "assignPrepaidLicense", json!({ "accessId": acme })).await),
+        [] as [&str; 0]
+    );
 
     assert_eq!(
         recorded(&app, "prepaid.bought").await,
@@ -160,6 +168,21 @@ async fn licences_are_bought_for_the_partners_books_alone() {
     let gone = app.sign_in(Persona::Operator).hidden_in_extensions();
     let reply = gone.ask("{ partner { prepaidLicenses { bought } } }").await;
     assert_eq!(reply.body["data"]["partner"]["prepaidLicenses"], Value::Null);
+}
+
+/// The last licence goes to one of two who ask at once.
+#[tokio::test]
+async fn the_last_licence_is_assigned_once() {
+    let cast = Cast::new();
+    let (bolt, acme) = (bolt_of(&cast), GlobalId::Access(cast.acme.customer, cast.acme.access).to_string());
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    assert_eq!(codes(&buy(&admin, "PER_ASSET", 1).await), [] as [&str; 0]);
+    let (one, other) = tokio::join!(
+        sell(&admin, "assignPrepaidLicense", json!({ "accessId": bolt })),
+        sell(&admin, "assignPrepaidLicense", json!({ "accessId": acme })),
+    );
+    assert_eq!([codes(&one), codes(&other)].concat(), ["WRONG_STATE"], "{} {}", one.text, other.text);
 }
 
 #[tokio::test]
@@ -203,7 +226,11 @@ async fn the_catalogue_is_for_partners_and_for_the_platform() {
                 };
                 let plans = [plan("PER_ASSET"), plan("PER_SCAN"), plan("UNLIMITED")];
                 let add_ons = json!([{ "code": "SSO", "name": "Single sign-on" }]);
-                assert_eq!(reply.body, json!({ "data": { "plans": plans, "addOns": add_ons } }), "{persona:?}");
+                assert_eq!(
+                    reply.body,
+                    json!({ "data": { "plans": plans, "addOns": add_ons } }),
+                    "{persona:?}"
+                );
             }
             Persona::DisabledUser | Persona::Homeless | Persona::Unknown => {
                 assert_eq!(reply.codes(), ["UNAUTHENTICATED"; 2], "{persona:?}");

@@ -38,7 +38,8 @@ async fn an_access_is_held_goes_on_and_ends() {
         ("endAccess", 3, "ENDED", false, "CANCELED", Value::Null, 9),
     ] {
         let reply = change(&admin, field, &bolt, REASON, Some(version)).await;
-        let expected = json!([status, version + 1, visible, { "status": subscription, "renewalDate": renewal }]);
+        let expected =
+            json!([status, version + 1, visible, { "status": subscription, "renewalDate": renewal }]);
         assert_eq!(answer(&reply, field), expected, "{field} {}", reply.text);
         assert_eq!(reply.statements, statements, "{field}");
     }

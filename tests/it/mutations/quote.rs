@@ -62,8 +62,9 @@ fn input(customer: &str) -> Value {
 }
 
 fn with(mut input: Value, fields: Value) -> Value {
-    let fields = fields.as_object().unwrap().clone();
-    input.as_object_mut().unwrap().extend(fields);
+    if let (Value::Object(input), Value::Object(fields)) = (&mut input, fields) {
+        input.extend(fields);
+    }
     input
 }
 
@@ -71,7 +72,8 @@ fn with(mut input: Value, fields: Value) -> Value {
 async fn a_quote_is_kept_with_the_prices_of_its_day_and_stands_in_the_partners_log_alone() {
     let fresh = fresh().await;
     let admin = fresh.app.sign_in(fresh.admin);
-    let reply = quote(&admin, with(input(&fresh.customer), json!({ "addOns": ["SSO"], "trialDays": 14 }))).await;
+    let reply =
+        quote(&admin, with(input(&fresh.customer), json!({ "addOns": ["SSO"], "trialDays": 14 }))).await;
     let id = reply.body["data"]["createQuote"]["quote"]["id"].clone();
     let made = json!({
         "id": id, "plan": "Standard", "operatingModel": "CUSTOMER_MANAGED", "licenseModel": "PER_ASSET", "quantity": 10,
@@ -85,9 +87,8 @@ async fn a_quote_is_kept_with_the_prices_of_its_day_and_stands_in_the_partners_l
         [json!(["partner", "Ada", null, null, "Standard ANNUAL 1000.00 EUR"])]
     );
     // It is found by its id and in the list, by the partner's ADMIN alone.
-    let document = format!(
-        "{{ node(id: {id}) {{ __typename id }} partner {{ quotes {{ nodes {{ id }} }} }} }}"
-    );
+    let document =
+        format!("{{ node(id: {id}) {{ __typename id }} partner {{ quotes {{ nodes {{ id }} }} }} }}");
     let data = admin.data(&document).await;
     assert_eq!(
         data,
@@ -164,7 +165,8 @@ async fn accepting_takes_few_statements() {
     let fresh = fresh().await;
     let admin = fresh.app.sign_in(fresh.admin);
     let id = quoted(&admin, input(&fresh.customer)).await;
-    let document = "mutation ($id: ID!) { acceptQuote(input: { quoteId: $id }) { access { id } userErrors { code } } }";
+    let document =
+        "mutation ($id: ID!) { acceptQuote(input: { quoteId: $id }) { access { id } userErrors { code } } }";
     let reply = admin.query(document, json!({ "id": id })).await;
     assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
     assert_eq!(reply.statements, 10);
@@ -237,4 +239,21 @@ async fn a_former_customer_is_sold_to_again() {
     let id = quoted(&admin, input(&GlobalId::Customer(customer).to_string())).await;
     let reply = accept(&admin, &id).await;
     assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
+}
+
+/// Two clients at once: one access comes of it, and the other client is told so.
+#[tokio::test]
+async fn two_who_accept_at_once_make_one_access() {
+    let fresh = fresh().await;
+    let admin = fresh.app.sign_in(fresh.admin);
+    let (one, two) =
+        (quoted(&admin, input(&fresh.customer)).await, quoted(&admin, input(&fresh.customer)).await);
+    for pair in [(&one, &two), (&one, &one)] {
+        let (left, right) = tokio::join!(accept(&admin, pair.0), accept(&admin, pair.1));
+        let mut refused = [codes(&left), codes(&right)].concat();
+        // In the first round one of them succeeds, in the second it is too late for both.
+        refused.retain(|code| code == "WRONG_STATE");
+        assert_eq!(refused.len(), if pair.1 == &two { 1 } else { 2 }, "{} {}", left.text, right.text);
+    }
+    assert_eq!(recorded(&fresh.app, "access.created").await.len(), 2, "one event on each side");
 }

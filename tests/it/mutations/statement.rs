@@ -24,8 +24,13 @@ async fn billing(app: &App, admin: UserId, month: &str) -> String {
 }
 
 /// Everything that a partner and the platform can change about what is billed, each of which must be done.
-async fn change_everything(app: &App, (admin, platform): (UserId, UserId), accesses: &[String], cost: u32) {
-    let [sold, trial, ended] = accesses else { panic!("three accesses") };
+async fn change_everything(
+    app: &App,
+    (admin, platform): (UserId, UserId),
+    accesses: &[String; 3],
+    cost: u32,
+) {
+    let [sold, trial, ended] = accesses;
     let platform_changes = format!(
         r#"mutation {{ a: setPricing(input: {{ licenseModel: PER_ASSET, unitCost: "{cost}", prepaidUnitCost: "{}", currency: "EUR" }})
            {{ userErrors {{ code message }} }} }}"#,
@@ -48,7 +53,8 @@ async fn change_everything(app: &App, (admin, platform): (UserId, UserId), acces
     );
     for (user, document) in [(platform, platform_changes), (admin, partner_changes)] {
         let data = app.sign_in(user).data(&document).await;
-        let errors: Vec<&Value> = data.as_object().unwrap().values().map(|done| &done["userErrors"]).collect();
+        let errors: Vec<&Value> =
+            data.as_object().unwrap().values().map(|done| &done["userErrors"]).collect();
         assert!(errors.iter().all(|errors| errors.as_array().unwrap().is_empty()), "{data}");
     }
 }

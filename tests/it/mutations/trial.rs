@@ -91,7 +91,8 @@ async fn a_conversion_leaves_the_model_as_it_stands() {
         for late in [0, 5, 34] {
             let Trial { app, access, partner, customer } = trial(PortalAccess::Full).await;
             if let Some(model) = elected {
-                let reply = mutate(&app.sign_in(customer), "electOperatingModel", elect(&access, model)).await;
+                let reply =
+                    mutate(&app.sign_in(customer), "electOperatingModel", elect(&access, model)).await;
                 assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
             }
             app.clock.advance(chrono::TimeDelta::days(late));

@@ -8,7 +8,7 @@ use posture_gateway::domain::finding::{FindingStatus, Severity};
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{
     AccessId, ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId,
-    PostureShareId, ScanId, ScanScheduleId, UserId,
+    PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
 use posture_gateway::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
@@ -436,6 +436,29 @@ impl World {
             new_value: Some("READ_ONLY".to_owned()),
         });
         Posture { asset, finding, component, scan, schedule, evidence, share, api_key, audit_event }
+    }
+
+    /// An offer of a partner to a customer, not accepted yet.
+    pub(crate) fn quote(&mut self, partner: PartnerId, customer: CustomerId) -> QuoteId {
+        let id = QuoteId(self.id());
+        self.rows.quotes.push(seed::Quote {
+            customer_id: customer,
+            id,
+            partner_id: partner,
+            plan: "Standard".to_owned(),
+            license_model: LicenseModel::PerAsset,
+            quantity: Some(100),
+            billing_cycle: BillingCycle::Monthly,
+            operating_model: OperatingModel::CoManaged,
+            trial_days: None,
+            price: Decimal::new(10_000, 2),
+            currency: "EUR".to_owned(),
+            add_ons: serde_json::json!([]),
+            created_at: days(-10),
+            accepted_at: None,
+            access_id: None,
+        });
+        id
     }
 
     /// An event of a partner's audit log.

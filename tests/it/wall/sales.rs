@@ -95,7 +95,9 @@ async fn a_partners_admin_sells_what_is_theirs_to_sell_and_nothing_else() {
     );
     let trial = "now(), now() + interval '14 days', now() + interval '44 days'";
     let purchase = |partner| {
-        format!("insert into prepaid_purchases values ('{partner}', '{ID}', 'UNLIMITED', 1, 40, 'EUR', now())")
+        format!(
+            "insert into prepaid_purchases values ('{partner}', '{ID}', 'UNLIMITED', 1, 40, 'EUR', now())"
+        )
     };
     for (sql, expected) in [
         (customer(own, 0), Ok(1)),
@@ -135,12 +137,16 @@ async fn a_customer_is_founded_once() {
     );
     owner.execute(AssertSqlSafe(made)).await.unwrap();
     let found = |customer: CustomerId, role: &str| {
-        format!("insert into customer_users (customer_id, user_id, role) values ('{customer}', '{ID}', '{role}')")
+        format!(
+            "insert into customer_users (customer_id, user_id, role) values ('{customer}', '{ID}', '{role}')"
+        )
     };
     assert_eq!(attempt(&mut gateway, admin, &found(mine, "ADMIN")).await, Ok(1));
     assert_eq!(attempt(&mut gateway, admin, &found(mine, "READ_ONLY")).await, Err(DENIED.to_owned()));
     assert_eq!(attempt(&mut gateway, admin, &found(rivals_customer, "ADMIN")).await, Err(DENIED.to_owned()));
-    let second = format!("insert into customer_users (customer_id, user_id, role) select '{mine}', id, 'READ_ONLY' from users where name = 'Eva'");
+    let second = format!(
+        "insert into customer_users (customer_id, user_id, role) select '{mine}', id, 'READ_ONLY' from users where name = 'Eva'"
+    );
     owner.execute(AssertSqlSafe(second)).await.unwrap();
     assert_eq!(attempt(&mut gateway, admin, &found(mine, "ADMIN")).await, Err(DENIED.to_owned()));
 }
@@ -149,8 +155,12 @@ async fn a_customer_is_founded_once() {
 async fn nobody_else_sells_anything_and_only_the_platform_sets_prices() {
     let Market { world, own, customer: mine, others, .. } = market();
     let (_database, mut gateway) = hold(&world).await;
-    let platform =
-        world.users.iter().find(|user| user.kind == ViewerKind::PlatformAdmin && user.disabled_at.is_none()).unwrap().id;
+    let platform = world
+        .users
+        .iter()
+        .find(|user| user.kind == ViewerKind::PlatformAdmin && user.disabled_at.is_none())
+        .unwrap()
+        .id;
     for viewer in others {
         for sql in [customer(own, 0), access(&world, (mine, own), ACTIVE), quote(mine, own)] {
             assert_eq!(attempt(&mut gateway, viewer, &sql).await, Err(DENIED.to_owned()), "{viewer} {sql}");
