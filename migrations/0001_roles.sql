@@ -3,7 +3,7 @@
 --   posture_ingest   what an upload's transaction lowers itself to: writes scan results of the scanner's customers.
 --   posture_writer   what a mutation's transaction lowers itself to: changes what the viewer may change.
 --   posture_policy   owns the functions that the policies call, so that these can read who may see what.
---   posture_rollup   owns the triggers that keep counts, so that no role of the gateway can write a count by hand.
+--   posture_rollup   owns the triggers that keep counts and raise alerts, so that no role of the gateway can write a count by hand.
 --   posture_audit    owns the triggers that chain audit events, so that no role of the gateway can write a link by hand.
 do $$
 begin

@@ -76,8 +76,6 @@ create table subscriptions (
     price numeric(14, 2) not null constraint subscriptions_price_check check (price >= 0),
     -- The partner's own: it is billed in one currency.
     currency text not null,
-    -- Whether a prepaid licence, with its lower unit cost, covers it.
-    prepaid boolean not null default false,
     constraint subscriptions_pkey primary key (customer_id, access_id),
     constraint subscriptions_access_fkey foreign key (customer_id, access_id, partner_id)
         references accesses (customer_id, id, partner_id),
@@ -96,11 +94,17 @@ create table subscription_add_ons (
     name text not null,
     -- A billing cycle, as the subscription's own price.
     price numeric(14, 2) not null constraint subscription_add_ons_price_check check (price >= 0),
-    constraint subscription_add_ons_pkey primary key (customer_id, access_id, code),
+    -- From when until when: a month is billed for what was there at its end, whatever comes later.
+    added_at timestamptz not null,
+    removed_at timestamptz,
+    constraint subscription_add_ons_pkey primary key (customer_id, access_id, code, added_at),
+    constraint subscription_add_ons_removed_check check (removed_at >= added_at),
     constraint subscription_add_ons_subscription_fkey foreign key (customer_id, access_id) references subscriptions,
     constraint subscription_add_ons_access_fkey foreign key (customer_id, access_id, partner_id)
         references accesses (customer_id, id, partner_id)
 );
+create unique index subscription_add_ons_present_key on subscription_add_ons (customer_id, access_id, code)
+    where removed_at is null;
 create index subscription_add_ons_partner_idx on subscription_add_ons (partner_id);
 
 -- The partner's cost of a licence a month. Rows are added, never changed: a past month keeps its cost.

@@ -37,7 +37,8 @@ begin
         if consent_changes or model_changes and old.status <> 'ACTIVE' then
             raise exception 'a partner changes the customer''s half of an access' using errcode = 'insufficient_privilege';
         end if;
-    elsif contract_changes or model_changes and old.status <> 'TRIAL' then
+    elsif contract_changes
+          or model_changes and (old.status <> 'TRIAL' or gate.instant() >= old.trial_ends_at) then
         raise exception 'a customer changes the partner''s half of an access' using errcode = 'insufficient_privilege';
     end if;
     if new.version <> old.version + 1 then

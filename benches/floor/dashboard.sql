@@ -14,7 +14,7 @@ with own as (
                round(s.price / case s.billing_cycle when 'ANNUAL' then 12 else 1 end, 2)
                + coalesce((select sum(round(o.price / case s.billing_cycle when 'ANNUAL' then 12 else 1 end, 2))
                            from subscription_add_ons o
-                           where o.customer_id = s.customer_id and o.access_id = s.access_id), 0) end as revenue,
+                           where o.customer_id = s.customer_id and o.access_id = s.access_id and o.removed_at is null), 0) end as revenue,
            case s.license_model
                when 'PER_ASSET' then 100 * (select u.used from usage_assets u where u.customer_id = s.customer_id) >= 90 * s.quantity
                when 'PER_SCAN' then 100 * (select u.used from usage_scans u where u.customer_id = s.customer_id

@@ -7,9 +7,10 @@ use rust_decimal::Decimal;
 
 use super::cast::{House, Link, Stage, Tenant};
 use super::dice::Dice;
+use super::people;
 use crate::domain::ids::CustomerId;
 use crate::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
-use crate::store::seed;
+use crate::store::seed::{self, deterministic_id};
 
 /// What can be added to a plan: code, name, euros or dollars a month.
 const ADD_ONS: [(&str, &str, i64); 4] = [
@@ -18,6 +19,9 @@ const ADD_ONS: [(&str, &str, i64); 4] = [
     ("extended-retention", "Extended retention", 19),
     ("priority-support", "Priority support", 120),
 ];
+
+/// How many months a year is paid for at once: two are free.
+const FULL_YEAR: i64 = 10;
 
 /// What a customer has used of a licence by now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +40,9 @@ pub(super) fn fill(world: &mut seed::World, tenants: &[Tenant], now: DateTime<Ut
         }
     }
     price_list(world, now);
+    catalogue(world);
+    prepaid(world, now);
+    alerts(world, now);
 }
 
 fn usage(world: &seed::World, now: DateTime<Utc>) -> HashMap<CustomerId, Usage> {
@@ -68,8 +75,7 @@ fn subscribe(world: &mut seed::World, tenant: &Tenant, link: &Link, used: Usage,
         LicenseModel::Unlimited => None,
     };
     let billing_cycle = if dice.percent(40) { BillingCycle::Annual } else { BillingCycle::Monthly };
-    // Two months a year are free for who pays at once.
-    let cycles = if billing_cycle == BillingCycle::Annual { 10 } else { 1 };
+    let cycles = if billing_cycle == BillingCycle::Annual { FULL_YEAR } else { 1 };
     let status = match link.stage {
         Stage::Trial(_) => SubscriptionStatus::Trialing,
         Stage::Active | Stage::Converted if link.nth % 13 == 6 => SubscriptionStatus::PastDue,
@@ -110,6 +116,101 @@ fn subscribe(world: &mut seed::World, tenant: &Tenant, link: &Link, used: Usage,
             partner_id: link.house.id(),
             name: name.to_owned(),
             price: Decimal::new(monthly * cycles * 100, 2),
+        });
+    }
+}
+
+/// The plans and add-ons that the subscriptions are of, in every currency.
+fn catalogue(world: &mut seed::World) {
+    let price = |whole: i64| Decimal::new(whole * 100, 2);
+    for currency in ["EUR", "USD"] {
+        for (name, license_model, monthly) in [
+            ("Essential", LicenseModel::PerAsset, 149),
+            ("Essential", LicenseModel::PerScan, 149),
+            ("Professional", LicenseModel::PerAsset, 299),
+            ("Professional", LicenseModel::PerScan, 299),
+            ("Enterprise", LicenseModel::Unlimited, 799),
+        ] {
+            world.plans.push(seed::Plan {
+                name: name.to_owned(),
+                license_model,
+                currency: currency.to_owned(),
+                monthly_price: price(monthly),
+                annual_price: price(monthly * FULL_YEAR),
+            });
+        }
+        for (code, name, monthly) in ADD_ONS {
+            world.plan_add_ons.push(seed::PlanAddOn {
+                code: code.to_owned(),
+                currency: currency.to_owned(),
+                name: name.to_owned(),
+                monthly_price: price(monthly),
+                annual_price: price(monthly * FULL_YEAR),
+            });
+        }
+    }
+}
+
+/// What every house has paid in advance: more than it has assigned, and two years ago, before the first access.
+fn prepaid(world: &mut seed::World, now: DateTime<Utc>) {
+    for house in House::ALL {
+        for license_model in LicenseModel::ALL.iter().copied() {
+            let sold = world.subscriptions.iter().filter(|sold| {
+                sold.partner_id == house.id() && sold.license_model == license_model && sold.prepaid
+            });
+            let quantity = i32::try_from(sold.count()).unwrap_or(i32::MAX - 5) + 5;
+            let currency = house.currency();
+            let list = world
+                .pricing
+                .iter()
+                .find(|entry| entry.license_model == license_model && entry.currency == currency);
+            let Some(list) = list else { continue };
+            world.prepaid_purchases.push(seed::PrepaidPurchase {
+                partner_id: house.id(),
+                id: deterministic_id("prepaid-purchase", world.prepaid_purchases.len() as u64),
+                license_model,
+                quantity,
+                unit_cost: list.prepaid_unit_cost,
+                currency: currency.to_owned(),
+                bought_at: now - TimeDelta::days(900),
+            });
+        }
+    }
+}
+
+/// The alerts of this month: one for each live access whose usage has reached the threshold, every third acknowledged.
+fn alerts(world: &mut seed::World, now: DateTime<Utc>) {
+    let usage = usage(world, now);
+    let first = now.date_naive().with_day(1).unwrap_or_default();
+    let month = first.and_time(NaiveTime::MIN).and_utc();
+    for access in world.accesses.iter().filter(|access| access.status.is_live()) {
+        let Some(sold) = world.subscriptions.iter().find(|sold| sold.access_id == access.id) else {
+            continue;
+        };
+        let used = usage.get(&access.customer_id).copied().unwrap_or_default();
+        let used = match sold.license_model {
+            LicenseModel::PerAsset => used.assets,
+            LicenseModel::PerScan => used.scans,
+            LicenseModel::Unlimited => 0,
+        };
+        let Some((quantity, threshold)) = sold.quantity.zip(sold.license_model.alert_threshold_percent())
+        else {
+            continue;
+        };
+        if 100 * used < threshold * quantity {
+            continue;
+        }
+        let raised_at = access.created_at.max(month);
+        let seen = world.usage_alerts.len() % 3 == 2;
+        let house = House::ALL.into_iter().find(|house| house.id() == access.partner_id);
+        world.usage_alerts.push(seed::UsageAlert {
+            customer_id: access.customer_id,
+            access_id: access.id,
+            period_start: first,
+            partner_id: access.partner_id,
+            raised_at,
+            acknowledged_at: house.filter(|_| seen).map(|_| now),
+            acknowledged_by: house.filter(|_| seen).map(|house| people::partner_admin(house).0),
         });
     }
 }

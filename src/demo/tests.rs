@@ -238,3 +238,30 @@ fn personas_are_users_and_see_their_samples() {
         }
     }
 }
+
+#[test]
+fn what_is_sold_stands_in_the_catalogue_and_is_paid_for() {
+    let world = world(now());
+    for sold in &world.subscriptions {
+        let plan = world.plans.iter().find(|plan| {
+            (plan.name.as_str(), plan.license_model, plan.currency.as_str())
+                == (sold.plan.as_str(), sold.license_model, sold.currency.as_str())
+        });
+        let prices = plan.map(|plan| match sold.billing_cycle {
+            BillingCycle::Monthly => plan.monthly_price,
+            BillingCycle::Annual => plan.annual_price,
+        });
+        assert_eq!(prices, Some(sold.price), "{}", sold.plan);
+    }
+    assert!(
+        world.add_ons.iter().all(|sold| world.plan_add_ons.iter().any(|offered| offered.code == sold.code))
+    );
+    for bought in &world.prepaid_purchases {
+        let assigned = world.subscriptions.iter().filter(|sold| {
+            sold.prepaid && (sold.partner_id, sold.license_model) == (bought.partner_id, bought.license_model)
+        });
+        assert!(usize::try_from(bought.quantity).unwrap() > assigned.count());
+    }
+    assert!(world.usage_alerts.len() > 20, "{}", world.usage_alerts.len());
+    assert!(world.usage_alerts.iter().any(|alert| alert.acknowledged_at.is_some()));
+}

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::ids::{
     AccessId, ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId,
-    PostureShareId, ScanId, ScanScheduleId, UserId,
+    PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 
 /// What a global id names.
@@ -49,6 +49,8 @@ pub enum GlobalId {
     CustomerAuditEvent(CustomerId, AuditEventId),
     /// An event of a partner's audit log.
     PartnerAuditEvent(PartnerId, AuditEventId),
+    /// A quote; its tenant is the customer, and only the quoting partner finds it.
+    Quote(CustomerId, QuoteId),
 }
 
 /// A text that is no global id. It says nothing about which ids exist.
@@ -75,6 +77,7 @@ impl GlobalId {
             Self::ApiKey(tenant, id) => (13, tenant.0, Some(id.0)),
             Self::CustomerAuditEvent(tenant, id) => (14, tenant.0, Some(id.0)),
             Self::PartnerAuditEvent(tenant, id) => (15, tenant.0, Some(id.0)),
+            Self::Quote(tenant, id) => (16, tenant.0, Some(id.0)),
         }
     }
 
@@ -96,6 +99,7 @@ impl GlobalId {
             (13, Some(id)) => Self::ApiKey(customer, ApiKeyId(id)),
             (14, Some(id)) => Self::CustomerAuditEvent(customer, AuditEventId(id)),
             (15, Some(id)) => Self::PartnerAuditEvent(PartnerId(tenant), AuditEventId(id)),
+            (16, Some(id)) => Self::Quote(customer, QuoteId(id)),
             _ => return None,
         })
     }
@@ -147,7 +151,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(kinds, 15);
+        assert_eq!(kinds, 16);
     }
 
     #[test]

@@ -29,6 +29,8 @@ ids! {
     AccessId;
     /// The commercial subscription of an access.
     SubscriptionId;
+    /// An offer of a partner to a customer.
+    QuoteId;
     /// Someone or something that signs in.
     UserId;
     /// A finding of a customer.

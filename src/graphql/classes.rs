@@ -39,17 +39,22 @@ const GATED: &[(DataClass, &[&str])] = &[
     ),
     (DataClass::Activity, &["CustomerAuditEvent", "CustomerAuditEventConnection", "CustomerAuditEventEdge"]),
     (DataClass::SecurityConfig, &["SecurityConfiguration", "RoleBinding", "ApiKey"]),
-    (DataClass::Pricing, &["BillingStatement", "BillingLine"]),
-    (DataClass::Commercial, &["Subscription", "Usage", "AddOn"]),
+    (DataClass::Pricing, &["BillingStatement", "BillingLine", "PrepaidLicenses"]),
+    (DataClass::Commercial, &["Subscription", "Usage", "UsageAlert", "AddOn"]),
 ];
 
 /// Types that stand before the gate: the organisations, the accesses with what decides about them, totals that are
-/// gated field by field, the partner's own log (its resolver asks for an ADMIN), and what carries no data of its own.
+/// gated field by field, the partner's own log and quotes (their resolvers ask for an ADMIN), the catalogue (its resolvers ask
+/// for somebody who sells or keeps it), and what carries no data of its own.
 #[cfg_attr(not(test), expect(dead_code, reason = "the table that the tests hold the schema against"))]
 const OPEN: &[&str] = &[
     "Query",
     "Mutation",
     "AccessPayload",
+    "CustomerPayload",
+    "CreateQuotePayload",
+    "PrepaidLicensesPayload",
+    "PricingPayload",
     "UserError",
     "Viewer",
     "Partner",
@@ -70,6 +75,11 @@ const OPEN: &[&str] = &[
     "PartnerAuditEvent",
     "PartnerAuditEventConnection",
     "PartnerAuditEventEdge",
+    "Quote",
+    "QuoteConnection",
+    "QuoteEdge",
+    "Plan",
+    "PlanAddOn",
     "Money",
     "PageInfo",
     "Node",

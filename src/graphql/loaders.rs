@@ -173,6 +173,7 @@ identified! {
     store::evidence::Evidence, Grant<Posture>: |row| (row.customer.0, row.id.0);
     store::evidence::PostureShare, Grant<Posture>: |row| (row.customer.0, row.id.0);
     store::audit::CustomerAuditEvent, Grant<crate::policy::Activity>: |row| (row.customer.0, row.event.id.0);
+    store::quote::Quote, Grant<Commercial, PartnerId>: |row| (row.partner.0, row.id.0);
     store::audit::PartnerAuditEvent, Grant<Commercial, PartnerId>: |row| (row.partner.0, row.event.id.0);
 }
 

@@ -16,6 +16,8 @@ use super::types::customer::Customer;
 use super::types::evidence::{Evidence, PostureShare};
 use super::types::finding::Finding;
 use super::types::partner::Partner;
+use super::types::plan::{self, Plan, PlanAddOn};
+use super::types::quote::{Quote, quote};
 use super::types::scan::{Scan, ScanSchedule};
 use super::types::subscription::Subscription;
 use super::types::viewer::Viewer;
@@ -60,6 +62,8 @@ pub enum Node {
     CustomerAuditEvent(CustomerAuditEvent),
     /// An event of a partner's audit log.
     PartnerAuditEvent(PartnerAuditEvent),
+    /// A quote.
+    Quote(Quote),
 }
 
 /// What another operating model would change.
@@ -160,6 +164,16 @@ impl Query {
         found.transpose()
     }
 
+    /// The plans that a partner can sell, in its currency; for users of partners, and in every currency for platform admins.
+    async fn plans(&self, ctx: &Context<'_>) -> Option<Result<Vec<Plan>>> {
+        plan::plans(ctx).await.transpose()
+    }
+
+    /// What can be added to a plan; for those who see `plans`.
+    async fn add_ons(&self, ctx: &Context<'_>) -> Option<Result<Vec<PlanAddOn>>> {
+        plan::add_ons(ctx).await.transpose()
+    }
+
     /// What would become visible and what hidden, before anyone confirms: the gate's answers to an ADMIN of the
     /// partner, all other facts as they are.
     async fn preview_operating_model(
@@ -231,6 +245,7 @@ async fn find(session: &Session, id: GlobalId) -> Result<Option<Node>> {
         GlobalId::CustomerAuditEvent(customer, id) => gated(session, customer, CustomerLog::default(), id.0)
             .await?
             .map(|(_, row)| Node::CustomerAuditEvent(CustomerAuditEvent(row))),
+        GlobalId::Quote(customer, id) => quote(session, customer, id).await?.map(Node::Quote),
         GlobalId::PartnerAuditEvent(partner, id) => {
             match grant_partner::<Commercial>(&session.viewer().await?, partner) {
                 Decision::Visible(parent) => session

@@ -12,6 +12,36 @@ text_enum! {
         ChangeOperatingModel = "changeOperatingModel",
         /// What the customer grants a partner.
         SetPartnerConsent = "setPartnerConsent",
+        /// An offer to a customer.
+        CreateQuote = "createQuote",
+        /// An access and a subscription from a quote.
+        AcceptQuote = "acceptQuote",
+        /// A new customer.
+        CreateCustomer = "createCustomer",
+        /// The customer's model for a trial.
+        ElectOperatingModel = "electOperatingModel",
+        /// A trial that is paid from now on.
+        ConvertTrial = "convertTrial",
+        /// A pause of an access.
+        SuspendAccess = "suspendAccess",
+        /// The end of the pause.
+        ResumeAccess = "resumeAccess",
+        /// The end of an access.
+        EndAccess = "endAccess",
+        /// One add-on more.
+        AddAddOn = "addAddOn",
+        /// One add-on less.
+        RemoveAddOn = "removeAddOn",
+        /// Licences paid in advance.
+        BuyPrepaidLicenses = "buyPrepaidLicenses",
+        /// A prepaid licence for an access.
+        AssignPrepaidLicense = "assignPrepaidLicense",
+        /// A prepaid licence taken back.
+        UnassignPrepaidLicense = "unassignPrepaidLicense",
+        /// Note taken of a usage alert.
+        AcknowledgeUsageAlert = "acknowledgeUsageAlert",
+        /// What licences cost partners.
+        SetPricing = "setPricing",
     }
 }
 
@@ -66,9 +96,24 @@ impl Operation {
     pub const fn callers(self) -> &'static [Caller] {
         match self {
             // The partner's side of the contract.
-            Self::ChangeOperatingModel => &[Caller::PartnerAdmin],
+            Self::ChangeOperatingModel
+            | Self::CreateQuote
+            | Self::AcceptQuote
+            | Self::CreateCustomer
+            | Self::ConvertTrial
+            | Self::SuspendAccess
+            | Self::ResumeAccess
+            | Self::EndAccess
+            | Self::AddAddOn
+            | Self::RemoveAddOn
+            | Self::BuyPrepaidLicenses
+            | Self::AssignPrepaidLicense
+            | Self::UnassignPrepaidLicense
+            | Self::AcknowledgeUsageAlert => &[Caller::PartnerAdmin],
             // The customer's decisions, at all times.
-            Self::SetPartnerConsent => &[Caller::CustomerAdmin],
+            Self::SetPartnerConsent | Self::ElectOperatingModel => &[Caller::CustomerAdmin],
+            // Unit costs are the platform's (DESIGN.md 7).
+            Self::SetPricing => &[Caller::PlatformAdmin],
         }
     }
 

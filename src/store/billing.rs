@@ -25,7 +25,9 @@ pub struct BillingLine {
 
 /// A line for each access that was live in the month, by customer name.
 ///
-/// Costs are those of the price list as it stood at the end of the month, or stands now.
+/// A line says what held at the end of the month, or now, or when the access ended, whichever comes first: the add-ons and
+/// the prepaid licence it had and the price list of that instant. Nothing that changes later changes it: prices and plans
+/// are the subscription's own, add-ons and prepaid licences keep from when until when they were there, the price list only grows.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -45,16 +47,22 @@ pub async fn lines(
                   case when t.free then 0 else
                       round(s.price / t.months, 2)
                       + coalesce((select sum(round(o.price / t.months, 2)) from subscription_add_ons o
-                                  where o.customer_id = a.customer_id and o.access_id = a.id), 0) end as "price!",
+                                  where o.customer_id = a.customer_id and o.access_id = a.id
+                                    and o.added_at <= t.at and (o.removed_at is null or o.removed_at > t.at)), 0) end as "price!",
                   case when t.free then 0 else coalesce((
-                      select case when s.prepaid then p.prepaid_unit_cost else p.unit_cost end
+                      select case when exists (
+                                 select from prepaid_assignments l
+                                 where l.customer_id = a.customer_id and l.access_id = a.id
+                                   and l.assigned_at <= t.at and (l.unassigned_at is null or l.unassigned_at > t.at))
+                             then p.prepaid_unit_cost else p.unit_cost end
                       from pricing p
-                      where p.license_model = s.license_model and p.currency = s.currency and p.valid_from <= $4
+                      where p.license_model = s.license_model and p.currency = s.currency and p.valid_from <= t.at
                       order by p.valid_from desc limit 1), 0) end as "unit_cost!"
            from accesses a
            join subscriptions s on s.customer_id = a.customer_id and s.access_id = a.id
            cross join lateral (select
                a.trial_started_at is not null and coalesce(a.trial_converted_at >= $3, true) as free,
+               least($4, a.ended_at - interval '1 microsecond') as at,
                case s.billing_cycle when 'ANNUAL' then 12 else 1 end as months) t
            where a.partner_id = $1 and a.created_at < $3 and (a.ended_at is null or a.ended_at > $2)
            order by a.customer_name, a.id"#,

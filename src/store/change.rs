@@ -69,6 +69,12 @@ impl<'a> Changes<'a> {
         Self { author, sql: QueryBuilder::new(""), parts: 0 }
     }
 
+    /// Who changes.
+    #[must_use]
+    pub const fn author(&self) -> &'a Author {
+        self.author
+    }
+
     /// Adds a statement that changes rows; all of them see the tables as they were before.
     pub fn change(&mut self, statement: impl FnOnce(&mut QueryBuilder<Postgres>)) -> &mut Self {
         self.sql.push(if self.parts == 0 { "with c" } else { ", c" }).push(self.parts).push(" as (");
@@ -95,6 +101,21 @@ impl<'a> Changes<'a> {
             sql.push(", ").push_bind(about.map(|(customer, _)| customer.0));
             sql.push(", ").push_bind(about.map(|(_, access)| access.0));
             values(sql, author, event);
+        })
+    }
+
+    /// Records an event in the log of every partner that is billed in a currency.
+    pub fn record_for_partners_billed_in(&mut self, currency: &str, event: &Event<'_>) -> &mut Self {
+        let author = self.author;
+        self.change(|sql| {
+            sql.push(
+                "insert into partner_audit_events (partner_id, id, at, actor, actor_id, action, reason, old_value, new_value, \
+                 request_id) select p.id, gen_random_uuid()",
+            );
+            said(sql, author, event);
+            // In one order, so that two writers wait for each other and never in a circle.
+            sql.push(" from partners p where p.currency = ").push_bind(currency.to_owned());
+            sql.push(" order by p.id");
         })
     }
 
@@ -135,6 +156,11 @@ impl<'a> Changes<'a> {
 
 fn values(sql: &mut QueryBuilder<Postgres>, author: &Author, event: &Event<'_>) {
     sql.push(", ").push_bind(author.new_id());
+    said(sql, author, event);
+    sql.push(")");
+}
+
+fn said(sql: &mut QueryBuilder<Postgres>, author: &Author, event: &Event<'_>) {
     sql.push(", ").push_bind(author.now);
     sql.push(", ").push_bind(author.name.clone());
     sql.push(", ").push_bind(author.user.0);
@@ -142,7 +168,7 @@ fn values(sql: &mut QueryBuilder<Postgres>, author: &Author, event: &Event<'_>) 
     for value in [event.reason, event.old_value, event.new_value] {
         sql.push(", ").push_bind(value.map(str::to_owned));
     }
-    sql.push(", ").push_bind(author.request).push(")");
+    sql.push(", ").push_bind(author.request);
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Reader, StoreError};
+use super::change::{Author, Changes, Event};
+use super::{Reader, StoreError, Writer};
 use crate::domain::customer::PortalAccess;
-use crate::domain::ids::{CustomerId, PartnerId};
+use crate::domain::ids::{CustomerId, PartnerId, UserId};
+use crate::domain::user::CustomerRole;
 
 /// An organisation.
 #[derive(Clone, Debug)]
@@ -46,4 +48,82 @@ pub async fn by_ids(
             created_at: row.created_at,
         })
         .collect())
+}
+
+/// A customer to make.
+#[derive(Clone, Copy, Debug)]
+pub struct NewCustomer<'n> {
+    /// Its id.
+    pub id: CustomerId,
+    /// Its name.
+    pub name: &'n str,
+    /// Whose it is to manage.
+    pub created_by: PartnerId,
+}
+
+/// Makes the account of a customer's first ADMIN, unless the address is somebody's already: whose, nobody is told. It is
+/// called by its address until the person says otherwise. No key is named for the conflict: that would ask whether the writer
+/// may see the new row, and nobody sees another user.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn reserve_admin(
+    writer: &mut Writer,
+    author: &Author,
+    user: UserId,
+    email: &str,
+) -> Result<bool, StoreError> {
+    let made = sqlx::query!(
+        "insert into users (id, kind, name, email, created_at) values ($1, 'CUSTOMER_USER', $2, $2, $3)
+         on conflict do nothing",
+        user.0,
+        email,
+        author.now
+    )
+    .execute(writer.connection()?)
+    .await?;
+    Ok(made.rows_affected() == 1)
+}
+
+impl Changes<'_> {
+    /// Makes a customer, its portal DISABLED; then record it.
+    pub fn add_customer(&mut self, customer: &NewCustomer<'_>) -> &mut Self {
+        let now = self.author().now;
+        self.change(|sql| {
+            sql.push(
+                "insert into customers (customer_id, name, portal_access, created_by, created_at) values (",
+            );
+            sql.push_bind(customer.id.0);
+            sql.push(", ").push_bind(customer.name.to_owned());
+            sql.push(", ").push_bind(PortalAccess::Disabled.rank());
+            sql.push(", ").push_bind(customer.created_by.0);
+            sql.push(", ").push_bind(now).push(")");
+        })
+    }
+
+    /// Records a new customer on both sides, with its first ADMIN where there is one.
+    pub fn record_new_customer(
+        &mut self,
+        customer: &NewCustomer<'_>,
+        admin: Option<(UserId, &str)>,
+    ) -> &mut Self {
+        let record = |changes: &mut Self, event: &Event<'_>| {
+            changes.record_for_partner(customer.created_by, None, event);
+            changes.record_for_customer(customer.id, event);
+        };
+        let (action, new_value) = ("customer.created", Some(customer.name));
+        record(self, &Event { action, new_value, ..Event::default() });
+        if let Some((user, email)) = admin {
+            self.change(|sql| {
+                sql.push("insert into customer_users (customer_id, user_id, role) values (");
+                sql.push_bind(customer.id.0);
+                sql.push(", ").push_bind(user.0);
+                sql.push(", ").push_bind(CustomerRole::Admin.as_str()).push(")");
+            });
+            let said = format!("{email} {}", CustomerRole::Admin);
+            let (action, new_value) = ("user.invited", Some(said.as_str()));
+            record(self, &Event { action, new_value, ..Event::default() });
+        }
+        self
+    }
 }

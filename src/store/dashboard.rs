@@ -61,7 +61,8 @@ pub async fn accesses(
                   case when s.status in ('ACTIVE', 'PAST_DUE') then
                       round(s.price / m.months, 2)
                       + coalesce((select sum(round(o.price / m.months, 2)) from subscription_add_ons o
-                                  where o.customer_id = s.customer_id and o.access_id = s.access_id), 0)
+                                  where o.customer_id = s.customer_id and o.access_id = s.access_id
+                                    and o.removed_at is null), 0)
                   else 0 end as "monthly_revenue!",
                   coalesce(s.renewal_date between $4 and $5, false) as "renews_soon!",
                   coalesce(a.status = 'TRIAL' and a.trial_ends_at > $6

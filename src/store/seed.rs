@@ -15,7 +15,7 @@ use crate::domain::customer::PortalAccess;
 use crate::domain::finding::{FindingStatus, Severity};
 use crate::domain::ids::{
     AccessId, ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId,
-    PostureShareId, ScanId, ScanScheduleId, UserId,
+    PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 use crate::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
 use crate::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
@@ -79,7 +79,7 @@ rows! {
         created_at: DateTime<Utc>,
         ended_at: Option<DateTime<Utc>>,
     }
-    /// A row of `subscriptions`.
+    /// A row of `subscriptions`; where it is prepaid, one of `prepaid_assignments` from beginning to end of the access.
     Subscription {
         customer_id: CustomerId,
         access_id: AccessId,
@@ -95,7 +95,7 @@ rows! {
         currency: String,
         prepaid: bool,
     }
-    /// A row of `subscription_add_ons`.
+    /// A row of `subscription_add_ons`, there since the beginning of the access.
     AddOn {
         customer_id: CustomerId,
         access_id: AccessId,
@@ -103,6 +103,60 @@ rows! {
         partner_id: PartnerId,
         name: String,
         price: Decimal,
+    }
+    /// A row of `plans`.
+    Plan {
+        name: String,
+        license_model: LicenseModel,
+        currency: String,
+        monthly_price: Decimal,
+        annual_price: Decimal,
+    }
+    /// A row of `plan_add_ons`.
+    PlanAddOn {
+        code: String,
+        currency: String,
+        name: String,
+        monthly_price: Decimal,
+        annual_price: Decimal,
+    }
+    /// A row of `quotes`.
+    Quote {
+        customer_id: CustomerId,
+        id: QuoteId,
+        partner_id: PartnerId,
+        plan: String,
+        license_model: LicenseModel,
+        quantity: Option<i32>,
+        billing_cycle: BillingCycle,
+        operating_model: OperatingModel,
+        trial_days: Option<i32>,
+        price: Decimal,
+        currency: String,
+        add_ons: serde_json::Value,
+        created_at: DateTime<Utc>,
+        accepted_at: Option<DateTime<Utc>>,
+        access_id: Option<AccessId>,
+    }
+    /// A row of `prepaid_purchases`.
+    PrepaidPurchase {
+        partner_id: PartnerId,
+        id: Uuid,
+        license_model: LicenseModel,
+        quantity: i32,
+        unit_cost: Decimal,
+        currency: String,
+        bought_at: DateTime<Utc>,
+    }
+    /// A row of `usage_alerts`.
+    UsageAlert {
+        customer_id: CustomerId,
+        access_id: AccessId,
+        period_start: NaiveDate,
+        partner_id: PartnerId,
+        raised_at: DateTime<Utc>,
+        acknowledged_at: Option<DateTime<Utc>>,
+        acknowledged_by: Option<String>,
     }
     /// A row of `pricing`.
     Price {
@@ -267,6 +321,11 @@ pub struct World {
     pub accesses: Vec<Access>,
     pub subscriptions: Vec<Subscription>,
     pub add_ons: Vec<AddOn>,
+    pub plans: Vec<Plan>,
+    pub plan_add_ons: Vec<PlanAddOn>,
+    pub quotes: Vec<Quote>,
+    pub prepaid_purchases: Vec<PrepaidPurchase>,
+    pub usage_alerts: Vec<UsageAlert>,
     pub pricing: Vec<Price>,
     pub assets: Vec<Asset>,
     pub findings: Vec<Finding>,
@@ -307,8 +366,13 @@ impl World {
         insert(connection, "scanner_customers", &self.members(Membership::scanner_customer)).await?;
         insert! { accesses }
         insert(connection, "operator_assignments", &self.members(Membership::operator_assignment)).await?;
+        insert! { plans plan_add_ons subscriptions }
+        let prepaid: Vec<_> = self.subscriptions.iter().filter(|sold| sold.prepaid).collect();
+        insert_sold(connection, &PREPAID_ASSIGNMENTS, &prepaid).await?;
+        progress("add_ons", self.add_ons.len());
+        insert_sold(connection, &ADD_ONS, &self.add_ons).await?;
         insert! {
-            subscriptions add_ons pricing assets findings components scans scan_reports scan_schedules
+            quotes prepaid_purchases usage_alerts pricing assets findings components scans scan_reports scan_schedules
             scan_schedule_targets evidence posture_shares security_settings api_keys
         }
         // A log is chained in the order in which it is written.
@@ -360,8 +424,45 @@ async fn insert<Row: Serialize>(
     table: &'static str,
     rows: &[Row],
 ) -> Result<(), StoreError> {
-    let table = if table == "add_ons" { "subscription_add_ons" } else { table };
     let sql = format!("insert into {table} select * from json_populate_recordset(null::{table}, $1::json)");
+    for batch in rows.chunks(BATCH) {
+        let json = serde_json::to_string(batch).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        sqlx::query(AssertSqlSafe(sql.as_str())).bind(json).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// A table of what is sold over an access, for as long as the access is there.
+struct Sold {
+    table: &'static str,
+    columns: &'static str,
+    values: &'static str,
+}
+
+const PREPAID_ASSIGNMENTS: Sold = Sold {
+    table: "prepaid_assignments",
+    columns: "license_model, assigned_at, unassigned_at",
+    values: "r.license_model, a.created_at, a.ended_at",
+};
+
+const ADD_ONS: Sold = Sold {
+    table: "subscription_add_ons",
+    columns: "code, name, price, added_at",
+    values: "r.code, r.name, r.price, a.created_at",
+};
+
+/// Rows that say when they hold by their access.
+async fn insert_sold<Row: Serialize>(
+    connection: &mut PgConnection,
+    Sold { table, columns, values }: &Sold,
+    rows: &[Row],
+) -> Result<(), StoreError> {
+    let sql = format!(
+        "insert into {table} (customer_id, access_id, partner_id, {columns}) \
+         select r.customer_id, r.access_id, r.partner_id, {values} \
+         from json_populate_recordset(null::{table}, $1::json) r \
+         join accesses a on a.customer_id = r.customer_id and a.id = r.access_id"
+    );
     for batch in rows.chunks(BATCH) {
         let json = serde_json::to_string(batch).map_err(|error| sqlx::Error::Encode(error.into()))?;
         sqlx::query(AssertSqlSafe(sql.as_str())).bind(json).execute(&mut *connection).await?;

@@ -3,7 +3,7 @@
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{
     AccessId, ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId,
-    PostureShareId, ScanId, ScanScheduleId, UserId,
+    PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -47,6 +47,7 @@ pub(super) fn everything(cast: &Cast) -> Vec<(String, GlobalId)> {
         ("Subscription rival".to_owned(), GlobalId::Subscription(bolt, rival)),
         ("PartnerAuditEvent birch".to_owned(), GlobalId::PartnerAuditEvent(cast.birch, cast.birch_event)),
         ("PartnerAuditEvent cedar".to_owned(), GlobalId::PartnerAuditEvent(cast.cedar, cast.cedar_event)),
+        ("Quote birch".to_owned(), GlobalId::Quote(bolt, cast.birch_quote)),
         ("User".to_owned(), GlobalId::User(Persona::PartnerAdmin.into())),
     ]);
     all
@@ -68,7 +69,7 @@ fn found(persona: Persona) -> Vec<String> {
             bought("acme"),
             all("bolt"),
             all("crown"),
-            of(&["PartnerAuditEvent"], "birch"),
+            of(&["PartnerAuditEvent", "Quote"], "birch"),
         ]
         .concat(),
         Persona::Operator => [partners(&["alder", "birch"]), all("bolt")].concat(),
@@ -117,6 +118,7 @@ fn nothing(cast: &Cast) -> Vec<GlobalId> {
             GlobalId::Evidence(tenant, EvidenceId(nil)),
             GlobalId::PostureShare(tenant, PostureShareId(nil)),
             GlobalId::ApiKey(tenant, ApiKeyId(nil)),
+            GlobalId::Quote(tenant, QuoteId(nil)),
             GlobalId::CustomerAuditEvent(tenant, AuditEventId(nil)),
         ]);
     }
@@ -128,6 +130,7 @@ fn nothing(cast: &Cast) -> Vec<GlobalId> {
         GlobalId::Finding(cast.acme.customer, cast.bolt.posture.finding),
         GlobalId::Access(cast.acme.customer, cast.bolt.access),
         GlobalId::Subscription(cast.bolt.customer, cast.dune.access),
+        GlobalId::Quote(cast.acme.customer, cast.birch_quote),
         GlobalId::PartnerAuditEvent(cast.birch, cast.cedar_event),
     ]);
     ids

@@ -113,6 +113,7 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         world.posture(customer);
         world.rows.security_settings.truncate(1);
         world.partner_event(partner, "ACCESS_CREATED");
+        world.quote(partner, customer);
     }
     tied(&mut world.rows.findings, |row, _, name| {
         row.severity = if name == "Alder" { Severity::Critical } else { Severity::Low };
@@ -131,6 +132,7 @@ fn lists() -> (World, CustomerId, Vec<List>) {
     tied(&mut world.rows.evidence, |row, at, _| row.created_at = at);
     tied(&mut world.rows.posture_shares, |row, at, _| row.created_at = at);
     tied(&mut world.rows.customer_audit_events, |row, at, _| row.at = at);
+    tied(&mut world.rows.quotes, |row, at, _| row.created_at = at);
     tied(&mut world.rows.partner_audit_events, |row, at, _| row.at = at);
 
     let rows = &world.rows;
@@ -150,6 +152,8 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         p => (p.name.clone(), p.id.0), p.id.0, GlobalId::Partner(p.id));
     list!("Partner.auditLog", admin, "partner_audit_events", rows.partner_audit_events.iter(),
         e => Reverse((e.at, e.id.0)), e.id.0, GlobalId::PartnerAuditEvent(partner, e.id));
+    list!("Partner.quotes", admin, "quotes", rows.quotes.iter(),
+        q => Reverse((q.created_at, q.id.0)), q.id.0, GlobalId::Quote(customer, q.id));
     list!("Customer.accesses", customer_admin, "accesses", rows.accesses.iter().filter(|a| a.customer_id == customer),
         a => (a.created_at, a.id.0), a.id.0, GlobalId::Access(customer, a.id));
     list!("Customer.findings", admin, "findings", rows.findings.iter(),

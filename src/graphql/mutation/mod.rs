@@ -5,8 +5,14 @@
 //! the change with its events as one `store::change::Changes`, a policy for `posture_writer` in the migrations.
 
 pub mod access;
+pub mod commerce;
+pub mod customer;
+pub mod life;
 pub mod payload;
+pub mod pricing;
+pub mod quote;
 pub mod refusal;
+pub mod trial;
 pub mod writing;
 
 use async_graphql::MergedObject;
@@ -15,4 +21,12 @@ pub use writing::Stamp;
 
 /// Where every mutation starts.
 #[derive(MergedObject, Default)]
-pub struct Mutation(access::AccessMutations);
+pub struct Mutation(
+    access::AccessMutations,
+    commerce::CommerceMutations,
+    customer::CustomerMutations,
+    life::LifeMutations,
+    pricing::PricingMutations,
+    quote::QuoteMutations,
+    trial::TrialMutations,
+);

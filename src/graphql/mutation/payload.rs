@@ -2,11 +2,18 @@
 
 use async_graphql::{Context, Result, SimpleObject};
 
+use super::pricing::PriceSet;
 use super::refusal::UserError;
 use super::writing::Outcome;
-use crate::domain::ids::{AccessId, CustomerId};
+use crate::domain::ids::{AccessId, CustomerId, PartnerId, QuoteId};
+use crate::domain::money;
+use crate::graphql::enums::LicenseModel;
 use crate::graphql::session::session;
 use crate::graphql::types::access::Access;
+use crate::graphql::types::customer::Customer;
+use crate::graphql::types::money::Money;
+use crate::graphql::types::partner::Partner;
+use crate::graphql::types::quote::{Quote, quote};
 
 /// An access after a mutation.
 #[derive(SimpleObject)]
@@ -26,5 +33,102 @@ impl AccessPayload {
             },
             Err(refusal) => Self { access: None, user_errors: vec![refusal.into()] },
         })
+    }
+}
+
+/// A customer after a mutation.
+#[derive(SimpleObject)]
+pub struct CustomerPayload {
+    /// The customer as it stands now; null where nothing was done.
+    customer: Option<Customer>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl CustomerPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<CustomerId>) -> Result<Self> {
+        Ok(match outcome {
+            Ok(customer) => Self {
+                customer: session(ctx)?.customer(customer).await?.map(Customer::bare),
+                user_errors: Vec::new(),
+            },
+            Err(refusal) => Self { customer: None, user_errors: vec![refusal.into()] },
+        })
+    }
+}
+
+/// A quote that was made.
+#[derive(SimpleObject)]
+pub struct CreateQuotePayload {
+    /// The quote; null where nothing was done.
+    quote: Option<Quote>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl CreateQuotePayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, QuoteId)>) -> Result<Self> {
+        Ok(match outcome {
+            Ok((customer, id)) => {
+                Self { quote: quote(session(ctx)?, customer, id).await?, user_errors: Vec::new() }
+            }
+            Err(refusal) => Self { quote: None, user_errors: vec![refusal.into()] },
+        })
+    }
+}
+
+/// A partner's own books after a mutation.
+#[derive(SimpleObject)]
+pub struct PrepaidLicensesPayload {
+    /// The partner, with its `prepaidLicenses`; null where nothing was done.
+    partner: Option<Partner>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl PrepaidLicensesPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<PartnerId>) -> Result<Self> {
+        Ok(match outcome {
+            Ok(id) => {
+                let own = session(ctx)?.asker().await?.partner.as_ref().filter(|own| own.id == id);
+                Self { partner: own.cloned().map(Partner), user_errors: Vec::new() }
+            }
+            Err(refusal) => Self { partner: None, user_errors: vec![refusal.into()] },
+        })
+    }
+}
+
+/// What a licence costs partners from now on.
+#[derive(SimpleObject)]
+pub struct PricingPayload {
+    /// What the licence counts; null where nothing was done.
+    license_model: Option<LicenseModel>,
+    /// A month, bought singly.
+    unit_cost: Option<Money>,
+    /// A month, prepaid.
+    prepaid_unit_cost: Option<Money>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl PricingPayload {
+    pub(super) fn of(outcome: Outcome<PriceSet>) -> Self {
+        match outcome {
+            Ok(set) => {
+                let money = |amount| Some(money::Money::new(amount, set.currency.clone()).into());
+                Self {
+                    license_model: Some(set.license_model.into()),
+                    unit_cost: money(set.unit_cost),
+                    prepaid_unit_cost: money(set.prepaid_unit_cost),
+                    user_errors: Vec::new(),
+                }
+            }
+            Err(refusal) => Self {
+                license_model: None,
+                unit_cost: None,
+                prepaid_unit_cost: None,
+                user_errors: vec![refusal.into()],
+            },
+        }
     }
 }

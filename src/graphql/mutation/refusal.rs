@@ -42,6 +42,15 @@ impl Refusal {
         Self { field: Some(vec!["input".to_owned(), field.to_owned()]), ..self }
     }
 
+    /// The same of an input within the input.
+    #[must_use]
+    pub fn within(mut self, input: &str) -> Self {
+        if let Some(field) = &mut self.field {
+            field.insert(1.min(field.len()), input.to_owned());
+        }
+        self
+    }
+
     /// Does not exist, or may not be seen: the same to the byte. `what` is a noun, `field` where its id stands in the input.
     #[must_use]
     pub fn not_found(what: &str, field: &str) -> Self {

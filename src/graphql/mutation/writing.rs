@@ -201,3 +201,17 @@ impl Writing<'_> {
         Ok(outcome)
     }
 }
+
+/// The outcome of one mutation: begun, done by a function of the [`Writing`] and the input, and ended.
+macro_rules! written {
+    ($ctx:expr, $operation:expr, $does:path, $input:expr) => {
+        match $crate::graphql::mutation::writing::begin($ctx, $operation).await? {
+            $crate::graphql::mutation::writing::Begun::Before(outcome) => outcome,
+            $crate::graphql::mutation::writing::Begun::Now(mut writing) => {
+                let done = Box::pin($does(&mut writing, $input)).await;
+                writing.end(done).await?
+            }
+        }
+    };
+}
+pub(super) use written;

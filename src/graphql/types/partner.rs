@@ -6,6 +6,8 @@ use super::access::Access;
 use super::audit::{AuditFilter, PartnerAuditEvent};
 use super::billing::{BillingStatement, statement};
 use super::dashboard::{PartnerDashboard, dashboard};
+use super::prepaid::{PrepaidLicenses, prepaid_licenses};
+use super::quote::Quote;
 use crate::domain::global_id::GlobalId;
 use crate::graphql::connection::{Counted, PageArguments, Uncounted, counted, page, storable, uncounted};
 use crate::graphql::enums::{
@@ -20,6 +22,7 @@ use crate::store;
 use crate::store::access::PartnerAccesses;
 use crate::store::audit::PartnerLog;
 use crate::store::partner::Children;
+use crate::store::quote::PartnerQuotes;
 
 /// A reseller or MSSP.
 pub struct Partner(pub store::partner::Partner);
@@ -141,6 +144,31 @@ impl Partner {
     ) -> Option<Result<BillingStatement>> {
         let grant = shown!(ask_partner::<Pricing>(ctx, "Partner", self.0.id).await);
         Some(statement(ctx, &grant, &self.0, month.0).await)
+    }
+
+    /// The prepaid licences that it has, by kind.
+    #[graphql(directive = gate_directive::apply(DataClass::Pricing))]
+    async fn prepaid_licenses(&self, ctx: &Context<'_>) -> Option<Result<Vec<PrepaidLicenses>>> {
+        let grant = shown!(ask_partner::<Pricing>(ctx, "Partner", self.0.id).await);
+        Some(prepaid_licenses(ctx, &grant).await)
+    }
+
+    /// What it has offered, newest first. For its ADMINs; for others null.
+    async fn quotes(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<Quote>>> {
+        let grant = shown!(ask_partner::<Commercial>(ctx, "Partner", self.0.id).await);
+        let page = match page(ctx, grant, &PartnerQuotes, &PageArguments { first, after, last, before }).await
+        {
+            Ok(page) => page,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(uncounted(self.0.id.0, &PartnerQuotes, &page, |row| Quote(row.clone()))))
     }
 
     /// What its users did, newest first. For its ADMINs; for others null.

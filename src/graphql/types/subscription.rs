@@ -115,6 +115,11 @@ impl Subscription {
             percent,
             alert_threshold_percent: threshold,
             alerting,
+            alert: self.row.alert.as_ref().map(|alert| UsageAlert {
+                raised_at: alert.raised_at,
+                acknowledged_at: alert.acknowledged.as_ref().map(|(at, _)| *at),
+                acknowledged_by: alert.acknowledged.as_ref().map(|(_, by)| by.clone()),
+            }),
             period_start: Date(first),
             period_end: Date(last),
         })
@@ -163,10 +168,23 @@ pub struct Usage {
     alert_threshold_percent: Option<i32>,
     /// Whether the threshold is reached.
     alerting: bool,
+    /// This period's alert: raised once, when the threshold was first reached; null before.
+    alert: Option<UsageAlert>,
     /// The first day of the period, UTC.
     period_start: Date,
     /// The last day of the period, UTC.
     period_end: Date,
+}
+
+/// That metering reached the threshold, the first time in a period.
+#[derive(SimpleObject)]
+pub struct UsageAlert {
+    /// When.
+    raised_at: DateTime<Utc>,
+    /// When somebody of the partner took note of it.
+    acknowledged_at: Option<DateTime<Utc>>,
+    /// Who that was, as they were called then.
+    acknowledged_by: Option<String>,
 }
 
 /// Something added to a plan.

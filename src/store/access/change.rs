@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::Trial;
-use crate::domain::access::{OperatingModel, Privilege};
+use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
 use crate::domain::ids::{AccessId, CustomerId, PartnerId};
+use crate::domain::subscription::{BillingCycle, SubscriptionStatus};
 use crate::policy::AccessTerms;
 use crate::store::change::{Changes, Event};
 use crate::store::{StoreError, Writer};
@@ -102,23 +103,127 @@ impl Changes<'_> {
             access.key(),
             &Event { action, reason, old_value: Some(from.as_str()), new_value: Some(to.as_str()) },
         );
-        if to == OperatingModel::FullyManaged && access.portal_access == PortalAccess::Full {
-            self.change(|sql| {
-                sql.push("update customers set portal_access = ").push_bind(PortalAccess::ReadOnly.rank());
-                sql.push(" where customer_id = ").push_bind(access.terms.customer.0);
-            });
-            self.record_for_both(
-                access.terms.partner,
-                access.key(),
-                &Event {
-                    action: "customer.portal_access_changed",
-                    reason,
-                    old_value: Some(PortalAccess::Full.as_str()),
-                    new_value: Some(PortalAccess::ReadOnly.as_str()),
-                },
-            );
+        self.lower_portal(access.terms.partner, access.key(), (to, access.portal_access), reason)
+    }
+
+    /// Lowers a FULL portal to READ_ONLY where the model is FULLY_MANAGED, and records it on both sides.
+    pub(in crate::store) fn lower_portal(
+        &mut self,
+        partner: PartnerId,
+        key: (CustomerId, AccessId),
+        (model, portal_access): (OperatingModel, PortalAccess),
+        reason: Option<&str>,
+    ) -> &mut Self {
+        if model != OperatingModel::FullyManaged || portal_access != PortalAccess::Full {
+            return self;
         }
-        self
+        self.change(|sql| {
+            sql.push("update customers set portal_access = ").push_bind(PortalAccess::ReadOnly.rank());
+            sql.push(" where customer_id = ").push_bind(key.0.0);
+        });
+        self.record_for_both(
+            partner,
+            key,
+            &Event {
+                action: "customer.portal_access_changed",
+                reason,
+                old_value: Some(PortalAccess::Full.as_str()),
+                new_value: Some(PortalAccess::ReadOnly.as_str()),
+            },
+        )
+    }
+
+    /// Sets the model that the customer's admin elects during a trial.
+    pub fn elect_operating_model(&mut self, access: &LockedAccess, to: OperatingModel) -> &mut Self {
+        self.change_access(access, |sql| {
+            sql.push("operating_model = ").push_bind(to.as_str());
+            sql.push(", trial_elected_model = ").push_bind(to.as_str());
+        });
+        let from = access.terms.operating_model;
+        let (old_value, new_value) = (Some(from.as_str()), Some(to.as_str()));
+        self.record_for_both(
+            access.terms.partner,
+            access.key(),
+            &Event { action: "access.operating_model_elected", reason: None, old_value, new_value },
+        );
+        self.lower_portal(access.terms.partner, access.key(), (to, access.portal_access), None)
+    }
+
+    /// Makes a trial an ACTIVE access that is paid from now on; the operating model stays as it stands.
+    pub fn convert_trial(&mut self, access: &LockedAccess, cycle: BillingCycle) -> &mut Self {
+        let now = self.author().now;
+        self.change_access(access, |sql| {
+            sql.push("status = ").push_bind(AccessStatus::Active.as_str());
+            sql.push(", trial_converted_at = ").push_bind(now);
+        });
+        self.change_subscription(access, |sql| {
+            sql.push("status = ").push_bind(SubscriptionStatus::Active.as_str());
+            sql.push(", started_at = ").push_bind(now);
+            sql.push(", renewal_date = ").push_bind(cycle.after(now.date_naive()));
+        });
+        self.record_status(access, AccessStatus::Active, "access.trial_converted", None)
+    }
+
+    /// Holds an ACTIVE access and its subscription.
+    pub fn suspend_access(&mut self, access: &LockedAccess, reason: &str) -> &mut Self {
+        let (status, paid) = (AccessStatus::Suspended, SubscriptionStatus::Suspended);
+        self.set_statuses(access, status, paid).record_status(
+            access,
+            status,
+            "access.suspended",
+            Some(reason),
+        )
+    }
+
+    /// Lets a SUSPENDED access go on as it was.
+    pub fn resume_access(&mut self, access: &LockedAccess, reason: &str) -> &mut Self {
+        let (status, paid) = (AccessStatus::Active, SubscriptionStatus::Active);
+        self.set_statuses(access, status, paid).record_status(access, status, "access.resumed", Some(reason))
+    }
+
+    fn set_statuses(
+        &mut self,
+        access: &LockedAccess,
+        status: AccessStatus,
+        paid: SubscriptionStatus,
+    ) -> &mut Self {
+        self.change_access(access, |sql| {
+            sql.push("status = ").push_bind(status.as_str());
+        });
+        self.change_subscription(access, |sql| {
+            sql.push("status = ").push_bind(paid.as_str());
+        })
+    }
+
+    /// Ends an access: its subscription is cancelled, its prepaid licence is free for another one. What was sold over it
+    /// stays as it was, since past months are billed from it.
+    pub fn end_access(&mut self, access: &LockedAccess, reason: &str) -> &mut Self {
+        let now = self.author().now;
+        self.change_access(access, |sql| {
+            sql.push("status = ").push_bind(AccessStatus::Ended.as_str());
+            sql.push(", ended_at = ").push_bind(now);
+        });
+        self.change_subscription(access, |sql| {
+            sql.push("status = ").push_bind(SubscriptionStatus::Canceled.as_str());
+            sql.push(", renewal_date = null");
+        });
+        self.free_prepaid_license(access);
+        self.record_status(access, AccessStatus::Ended, "access.ended", Some(reason))
+    }
+
+    fn record_status(
+        &mut self,
+        access: &LockedAccess,
+        to: AccessStatus,
+        action: &'static str,
+        reason: Option<&str>,
+    ) -> &mut Self {
+        let (old_value, new_value) = (Some(access.terms.status.as_str()), Some(to.as_str()));
+        self.record_for_both(
+            access.terms.partner,
+            access.key(),
+            &Event { action, reason, old_value, new_value },
+        )
     }
 
     /// Sets the customer's consent, until an instant if there is one, and records it on both sides.
@@ -150,8 +255,17 @@ impl Changes<'_> {
         )
     }
 
+    /// Raises the version of an access of which something else changes.
+    pub(in crate::store) fn raise_version(&mut self, access: &LockedAccess) -> &mut Self {
+        self.change(|sql| {
+            sql.push("update accesses set version = version + 1 where customer_id = ");
+            sql.push_bind(access.terms.customer.0);
+            sql.push(" and id = ").push_bind(access.id.0);
+        })
+    }
+
     /// Sets columns of an access and raises its version.
-    pub(super) fn change_access(
+    pub(in crate::store) fn change_access(
         &mut self,
         access: &LockedAccess,
         set: impl FnOnce(&mut sqlx::QueryBuilder<sqlx::Postgres>),

@@ -1,9 +1,17 @@
 //! Mutations over HTTP: who may, what it changes, what both logs say of it, and what it answers (DESIGN.md 6 and 9).
 
+mod alerts;
+mod commerce;
 mod consent;
 mod crash;
+mod customer;
+mod life;
 mod operating_model;
+mod pricing;
+mod quote;
+mod statement;
 mod together;
+mod trial;
 
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;

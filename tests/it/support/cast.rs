@@ -4,7 +4,7 @@
 //! operating model; Cedar sells to Bolt too, and to Dune. Every customer has one of everything.
 
 use posture_gateway::domain::customer::PortalAccess;
-use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId, UserId};
+use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId, QuoteId, UserId};
 use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::{Membership, deterministic_id};
 
@@ -96,6 +96,8 @@ pub(crate) struct Cast {
     pub(crate) dune: Sold,
     /// Cedar's access to Bolt, `CUSTOMER_MANAGED`.
     pub(crate) rival_access: AccessId,
+    /// Birch's offer to Bolt.
+    pub(crate) birch_quote: QuoteId,
     pub(crate) birch_event: AuditEventId,
     pub(crate) cedar_event: AuditEventId,
 }
@@ -112,6 +114,7 @@ impl Cast {
     pub(crate) fn new() -> Self {
         let mut world = World::default();
         world.price_list();
+        world.catalogue();
         let alder = world.partner("Alder Distribution");
         let birch = world.reseller(alder, "Birch Security");
         let cedar = world.reseller(alder, "Cedar Security");
@@ -125,6 +128,7 @@ impl Cast {
         let crown = sell(&mut world, birch, "Crown", PortalAccess::Disabled, Terms::fully_managed());
         let dune = sell(&mut world, cedar, "Dune", PortalAccess::Disabled, Terms::co_managed());
         let rival_access = world.access(cedar, bolt.customer, Terms::customer_managed());
+        let birch_quote = world.quote(birch, bolt.customer);
         let birch_event = world.partner_event(birch, "ACCESS_CREATED");
         let cedar_event = world.partner_event(cedar, "ACCESS_CREATED");
         let mut cast = Self {
@@ -137,6 +141,7 @@ impl Cast {
             crown,
             dune,
             rival_access,
+            birch_quote,
             birch_event,
             cedar_event,
         };

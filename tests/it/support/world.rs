@@ -8,7 +8,7 @@ use posture_gateway::domain::finding::{FindingStatus, Severity};
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{
     AccessId, ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId,
-    PostureShareId, ScanId, ScanScheduleId, UserId,
+    PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
 use posture_gateway::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
@@ -258,6 +258,26 @@ impl World {
         row.unwrap().name.clone()
     }
 
+    /// What a partner can sell: plan Standard at 100 EUR a month and 1000 EUR a year, and an add-on `SSO` at 12.50 and 125.
+    pub(crate) fn catalogue(&mut self) {
+        for license_model in LicenseModel::ALL {
+            self.rows.plans.push(seed::Plan {
+                name: "Standard".to_owned(),
+                license_model: *license_model,
+                currency: "EUR".to_owned(),
+                monthly_price: Decimal::new(10_000, 2),
+                annual_price: Decimal::new(100_000, 2),
+            });
+        }
+        self.rows.plan_add_ons.push(seed::PlanAddOn {
+            code: "SSO".to_owned(),
+            currency: "EUR".to_owned(),
+            name: "Single sign-on".to_owned(),
+            monthly_price: Decimal::new(1_250, 2),
+            annual_price: Decimal::new(12_500, 2),
+        });
+    }
+
     /// What a licence of each kind costs a partner.
     pub(crate) fn price_list(&mut self) {
         for license_model in LicenseModel::ALL {
@@ -416,6 +436,29 @@ impl World {
             new_value: Some("READ_ONLY".to_owned()),
         });
         Posture { asset, finding, component, scan, schedule, evidence, share, api_key, audit_event }
+    }
+
+    /// An offer of a partner to a customer, not accepted yet.
+    pub(crate) fn quote(&mut self, partner: PartnerId, customer: CustomerId) -> QuoteId {
+        let id = QuoteId(self.id());
+        self.rows.quotes.push(seed::Quote {
+            customer_id: customer,
+            id,
+            partner_id: partner,
+            plan: "Standard".to_owned(),
+            license_model: LicenseModel::PerAsset,
+            quantity: Some(100),
+            billing_cycle: BillingCycle::Monthly,
+            operating_model: OperatingModel::CoManaged,
+            trial_days: None,
+            price: Decimal::new(10_000, 2),
+            currency: "EUR".to_owned(),
+            add_ons: serde_json::json!([]),
+            created_at: days(-10),
+            accepted_at: None,
+            access_id: None,
+        });
+        id
     }
 
     /// An event of a partner's audit log.

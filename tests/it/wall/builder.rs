@@ -8,7 +8,7 @@ use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::finding::{FindingStatus, Severity};
 use posture_gateway::domain::ids::{
     AccessId, ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId,
-    PostureShareId, ScanId, ScanScheduleId, UserId,
+    PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
 use posture_gateway::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
@@ -56,6 +56,16 @@ impl Builder {
             created_at: now(),
         });
         self.partner_event(id, None);
+        let purchase = self.id();
+        self.world.prepaid_purchases.push(seed::PrepaidPurchase {
+            partner_id: id,
+            id: purchase,
+            license_model: LicenseModel::Unlimited,
+            quantity: 100,
+            unit_cost: 40.into(),
+            currency: "EUR".to_owned(),
+            bought_at: now(),
+        });
         id
     }
 
@@ -148,8 +158,18 @@ impl Builder {
             quantity: None,
             price: 100.into(),
             currency: "EUR".to_owned(),
-            prepaid: false,
+            prepaid: true,
         });
+        self.world.usage_alerts.push(seed::UsageAlert {
+            customer_id: customer,
+            access_id: id,
+            period_start: now().date_naive(),
+            partner_id: partner,
+            raised_at: now(),
+            acknowledged_at: None,
+            acknowledged_by: None,
+        });
+        self.quote(customer, partner);
         self.world.add_ons.push(seed::AddOn {
             customer_id: customer,
             access_id: id,
@@ -160,6 +180,27 @@ impl Builder {
         });
         self.partner_event(partner, Some((customer, id)));
         id
+    }
+
+    fn quote(&mut self, customer_id: CustomerId, partner_id: PartnerId) {
+        let id = QuoteId(self.id());
+        self.world.quotes.push(seed::Quote {
+            customer_id,
+            id,
+            partner_id,
+            plan: "Basic".to_owned(),
+            license_model: LicenseModel::Unlimited,
+            quantity: None,
+            billing_cycle: BillingCycle::Monthly,
+            operating_model: OperatingModel::CoManaged,
+            trial_days: None,
+            price: 100.into(),
+            currency: "EUR".to_owned(),
+            add_ons: serde_json::json!([]),
+            created_at: now(),
+            accepted_at: None,
+            access_id: None,
+        });
     }
 
     pub(super) fn assign(&mut self, customer: CustomerId, access: AccessId, user: UserId) {
@@ -180,6 +221,7 @@ impl Builder {
             created_by,
             created_at: now(),
         });
+        self.quote(customer_id, created_by);
         self.world.assets.push(seed::Asset {
             customer_id,
             id: asset_id,
@@ -306,6 +348,20 @@ impl Builder {
     pub(super) fn finish(mut self) -> World {
         self.user(ViewerKind::PlatformAdmin, false);
         self.user(ViewerKind::PlatformAdmin, true);
+        self.world.plans.push(seed::Plan {
+            name: "Basic".to_owned(),
+            license_model: LicenseModel::Unlimited,
+            currency: "EUR".to_owned(),
+            monthly_price: 100.into(),
+            annual_price: 1_000.into(),
+        });
+        self.world.plan_add_ons.push(seed::PlanAddOn {
+            code: "extra".to_owned(),
+            currency: "EUR".to_owned(),
+            name: "Extra".to_owned(),
+            monthly_price: 10.into(),
+            annual_price: 100.into(),
+        });
         self.world.pricing.push(seed::Price {
             license_model: LicenseModel::Unlimited,
             currency: "EUR".to_owned(),

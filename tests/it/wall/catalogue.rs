@@ -157,6 +157,7 @@ const CHECKS: &[Check] = &[
             "customers_created_by_fkey",
             "operator_assignments_user_fkey",
             "partner_audit_events_partner_fkey",
+            "quotes_currency_fkey",
             "scanner_customers_user_fkey",
             "subscriptions_currency_fkey",
         ],

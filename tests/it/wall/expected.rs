@@ -110,7 +110,7 @@ impl<'w> Gate<'w> {
                 show("gate.partner_sees", format!("{}{posture}{security}", access.id));
             }
             if sees_it && self.decide(viewer, DataClass::Commercial, access.customer_id, Some(facts)) {
-                for relation in ["subscriptions", "subscription_add_ons"] {
+                for relation in ["subscriptions", "subscription_add_ons", "usage_alerts"] {
                     show(relation, access.id.to_string());
                 }
                 // Metering is per customer: who sees one of its accesses' subscriptions sees the usage.
@@ -147,11 +147,21 @@ impl<'w> Gate<'w> {
             // The partner's own books.
             if decide_partner(viewer, DataClass::Commercial, partner).is_visible() {
                 show("partner_audit_events", partner.to_string());
+                let quotes = world.quotes.iter().filter(|row| row.partner_id == partner);
+                quotes.for_each(|row| show("quotes", row.customer_id.to_string()));
             }
             // Prices are the same for all who see any.
             if decide_partner(viewer, DataClass::Pricing, partner).is_visible() {
+                show("prepaid_purchases", partner.to_string());
+                let sold = world.subscriptions.iter().filter(|row| row.partner_id == partner && row.prepaid);
+                sold.for_each(|row| show("prepaid_assignments", row.access_id.to_string()));
                 world.pricing.iter().for_each(|price| show("pricing", price.license_model.to_string()));
             }
+        }
+        // The catalogue is for those who sell and those who keep it.
+        if matches!(viewer, Viewer::Partner { .. } | Viewer::PlatformAdmin { .. }) {
+            world.plans.iter().for_each(|row| show("plans", row.name.clone()));
+            world.plan_add_ons.iter().for_each(|row| show("plan_add_ons", row.code.clone()));
         }
         // Everyone sees themselves. A security configuration names the customer's people.
         show("users", viewer.user().to_string());

@@ -11,5 +11,6 @@ mod matrix;
 mod mutants;
 mod observed;
 mod roles;
+mod sales;
 mod worlds;
 mod writes;

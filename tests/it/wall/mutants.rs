@@ -43,6 +43,7 @@ const EQUIVALENT: &[&str] = &[
     "accesses: without (o.customer_id = accesses.customer_id)",
     "subscription_add_ons: without (o.customer_id = subscription_add_ons.customer_id)",
     "subscriptions: without (o.customer_id = subscriptions.customer_id)",
+    "usage_alerts: without (o.customer_id = usage_alerts.customer_id)",
 ];
 
 /// Rules inside the functions and the view: what stands there, and what is put in its place.

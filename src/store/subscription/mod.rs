@@ -1,5 +1,9 @@
 //! Subscriptions with their add-ons and metering, and what they cost the partner.
 
+mod change;
+
+pub use change::{LockedSubscription, PresentAddOn, add_on, alert_acknowledged, of_access};
+
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use rust_decimal::Decimal;
 
@@ -32,12 +36,23 @@ pub struct Subscription {
     pub quantity: Option<i32>,
     /// What the end customer pays a month, without add-ons.
     pub price: Money,
-    /// Whether a prepaid licence covers it.
+    /// Whether a prepaid licence covers it; false for everyone who sees no PRICING.
     pub prepaid: bool,
     /// What was added, by code.
     pub add_ons: Vec<AddOn>,
     /// How many of the licensed assets or scans are used.
     pub used: i32,
+    /// The month's alert, once it was raised.
+    pub alert: Option<UsageAlert>,
+}
+
+/// That metering reached the licence's threshold, the first time in a month.
+#[derive(Clone, Debug)]
+pub struct UsageAlert {
+    /// When.
+    pub raised_at: DateTime<Utc>,
+    /// When somebody took note of it, and who.
+    pub acknowledged: Option<(DateTime<Utc>, String)>,
 }
 
 /// Something added to a plan.
@@ -73,19 +88,27 @@ pub async fn by_accesses(
     let ids: Vec<_> = accesses.iter().map(|(_, id)| id.0).collect();
     let rows = sqlx::query!(
         r#"select s.customer_id, s.access_id, s.plan, s.billing_cycle, s.status, s.started_at, s.renewal_date,
-                  s.license_model, s.quantity, s.price, s.currency, s.prepaid,
+                  s.license_model, s.quantity, s.price, s.currency,
+                  l.raised_at as "raised_at?", l.acknowledged_at as "acknowledged_at?", l.acknowledged_by as "acknowledged_by?",
+                  exists (select from prepaid_assignments p
+                          where (p.customer_id, p.access_id) = (s.customer_id, s.access_id)
+                            and p.unassigned_at is null) as "prepaid!",
                   coalesce(case s.license_model
                       when 'PER_ASSET' then (select u.used from usage_assets u where u.customer_id = s.customer_id)
                       when 'PER_SCAN' then (select u.used from usage_scans u
                                             where u.customer_id = s.customer_id and u.period_start = $3)
                   end, 0) as "used!",
                   array(select a.code from subscription_add_ons a
-                        where (a.customer_id, a.access_id) = (s.customer_id, s.access_id) order by a.code) as "codes!",
+                        where (a.customer_id, a.access_id) = (s.customer_id, s.access_id)
+                          and a.removed_at is null order by a.code) as "codes!",
                   array(select a.name from subscription_add_ons a
-                        where (a.customer_id, a.access_id) = (s.customer_id, s.access_id) order by a.code) as "names!",
+                        where (a.customer_id, a.access_id) = (s.customer_id, s.access_id)
+                          and a.removed_at is null order by a.code) as "names!",
                   array(select a.price from subscription_add_ons a
-                        where (a.customer_id, a.access_id) = (s.customer_id, s.access_id) order by a.code) as "prices!: Vec<Decimal>"
+                        where (a.customer_id, a.access_id) = (s.customer_id, s.access_id)
+                          and a.removed_at is null order by a.code) as "prices!: Vec<Decimal>"
            from subscriptions s
+           left join usage_alerts l on (l.customer_id, l.access_id) = (s.customer_id, s.access_id) and l.period_start = $3
            where (s.customer_id, s.access_id) in (select * from unnest($1::uuid[], $2::uuid[]))"#,
         &customers,
         &ids,
@@ -118,6 +141,10 @@ pub async fn by_accesses(
                 prepaid: row.prepaid,
                 add_ons,
                 used: row.used,
+                alert: row.raised_at.map(|raised_at| UsageAlert {
+                    raised_at,
+                    acknowledged: row.acknowledged_at.zip(row.acknowledged_by),
+                }),
             })
         })
         .collect()
