@@ -87,10 +87,10 @@ async fn currency(ctx: &Context<'_>) -> Result<Option<Option<String>>> {
 /// UNAUTHENTICATED when nobody is signed in.
 pub async fn plans(ctx: &Context<'_>) -> Result<Option<Vec<Plan>>> {
     let Some(currency) = currency(ctx).await? else { return Ok(None) };
-    let session = session(ctx)?;
-    let read =
-        async { store::plan::plans(&mut *session.snapshot().reader().await?, currency.as_deref()).await };
-    let plans = Box::pin(read).await.map_err(|error: StoreError| internal(&error))?;
+    let read = session(ctx)?.read(move |snapshot| async move {
+        store::plan::plans(&mut *snapshot.reader().await?, currency.as_deref()).await
+    });
+    let plans = read.await.map_err(|error: StoreError| internal(&error))?;
     Ok(Some(plans.into_iter().map(Plan).collect()))
 }
 
@@ -100,9 +100,9 @@ pub async fn plans(ctx: &Context<'_>) -> Result<Option<Vec<Plan>>> {
 /// UNAUTHENTICATED when nobody is signed in.
 pub async fn add_ons(ctx: &Context<'_>) -> Result<Option<Vec<PlanAddOn>>> {
     let Some(currency) = currency(ctx).await? else { return Ok(None) };
-    let session = session(ctx)?;
-    let read =
-        async { store::plan::add_ons(&mut *session.snapshot().reader().await?, currency.as_deref()).await };
-    let add_ons = Box::pin(read).await.map_err(|error: StoreError| internal(&error))?;
+    let read = session(ctx)?.read(move |snapshot| async move {
+        store::plan::add_ons(&mut *snapshot.reader().await?, currency.as_deref()).await
+    });
+    let add_ons = read.await.map_err(|error: StoreError| internal(&error))?;
     Ok(Some(add_ons.into_iter().map(PlanAddOn).collect()))
 }

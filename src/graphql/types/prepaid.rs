@@ -31,9 +31,11 @@ pub async fn prepaid_licenses(
     ctx: &Context<'_>,
     grant: &Grant<Pricing, PartnerId>,
 ) -> Result<Vec<PrepaidLicenses>> {
-    let session = session(ctx)?;
-    let read = async { store::prepaid::of_partner(&mut *session.snapshot().reader().await?, grant).await };
-    let rows = Box::pin(read).await.map_err(|error: StoreError| internal(&error))?;
+    let grant = *grant;
+    let read = session(ctx)?.read(move |snapshot| async move {
+        store::prepaid::of_partner(&mut *snapshot.reader().await?, &grant).await
+    });
+    let rows = read.await.map_err(|error: StoreError| internal(&error))?;
     Ok(rows
         .into_iter()
         .map(|row| PrepaidLicenses {

@@ -243,6 +243,7 @@ impl Reading<'_> {
             | GlobalId::Evidence(customer, _)
             | GlobalId::PostureShare(customer, _)
             | GlobalId::ApiKey(customer, _)
+            | GlobalId::Quote(customer, _)
             | GlobalId::CustomerAuditEvent(customer, _) => Of { customer: Some(customer), ..Of::default() },
         }
     }
@@ -264,10 +265,13 @@ impl Reading<'_> {
         let is_customer = matches!(viewer, Viewer::Customer { .. });
         match (parent, field.name.as_str()) {
             // Not marked, for it is not about a customer; decided all the same (DESIGN.md 9).
-            ("Partner", "auditLog") => {
+            ("Partner", "auditLog" | "quotes") => {
                 decided(Facts::of_partner(viewer, DataClass::Commercial, of.partner.unwrap()))
             }
             ("Query", "viewer") => Due::Shown,
+            ("Query", "plans" | "addOns") => {
+                exists(is_partner || matches!(viewer, Viewer::PlatformAdmin { .. }))
+            }
             ("Query", "partner") if ids(selected).is_empty() => exists(is_partner),
             ("Query", "customer") if ids(selected).is_empty() => exists(is_customer),
             ("Query", "access" | "customer" | "node" | "partner" | "previewOperatingModel") => {

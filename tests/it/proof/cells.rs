@@ -6,8 +6,9 @@ use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+use posture_gateway::domain::subscription::LicenseModel;
 use posture_gateway::domain::user::{CustomerRole, ViewerKind};
-use posture_gateway::store::seed::{self, AddOn, Membership};
+use posture_gateway::store::seed::{self, AddOn, Membership, PrepaidPurchase, UsageAlert};
 use rust_decimal::Decimal;
 
 use super::size::is_large;
@@ -214,7 +215,36 @@ pub(super) fn set_everything(rows: &mut seed::World) {
             row.consent_until = Some(days(10));
         }
     }
+    for row in &mut rows.quotes {
+        let sold = rows
+            .accesses
+            .iter()
+            .find(|access| (access.customer_id, access.partner_id) == (row.customer_id, row.partner_id));
+        (row.accepted_at, row.access_id) = sold.map(|access| (access.created_at, access.id)).unzip();
+        row.trial_days = Some(14);
+        row.add_ons = serde_json::json!([{ "code": "sso", "name": "Single sign-on", "price": "10.00" }]);
+    }
+    for partner in &rows.partners {
+        rows.prepaid_purchases.push(PrepaidPurchase {
+            partner_id: partner.id,
+            id: partner.id.0,
+            license_model: LicenseModel::PerAsset,
+            quantity: 10,
+            unit_cost: Decimal::new(5_000, 2),
+            currency: partner.currency.clone(),
+            bought_at: days(-90),
+        });
+    }
     for row in &mut rows.subscriptions {
+        rows.usage_alerts.push(UsageAlert {
+            customer_id: row.customer_id,
+            access_id: row.access_id,
+            period_start: NaiveDate::from_ymd_opt(2026, 6, 1).unwrap(),
+            partner_id: row.partner_id,
+            raised_at: days(-2),
+            acknowledged_at: Some(days(-1)),
+            acknowledged_by: text(),
+        });
         if row.status != posture_gateway::domain::subscription::SubscriptionStatus::Canceled {
             row.renewal_date = NaiveDate::from_ymd_opt(2026, 7, 1);
         }

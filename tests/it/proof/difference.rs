@@ -41,6 +41,43 @@ fn members(world: &World, of: &str) -> Vec<Value> {
     rows.filter(|(table, _)| *table == of).map(|(_, row)| row).collect()
 }
 
+/// What is sold over accesses holds for as long as they are there (`store::seed`).
+fn sold<Row: Serialize>(world: &World, of: &[Row], since: &str, until: Option<&str>) -> Vec<Value> {
+    let accesses: BTreeMap<_, _> =
+        rows(&world.accesses).into_iter().map(|row| (row["id"].to_string(), row)).collect();
+    let mut rows = rows(of);
+    for row in &mut rows {
+        let access = accesses.get(&row["access_id"].to_string());
+        let at = |column: &str| access.map_or(Value::Null, |access| access[column].clone());
+        row[since] = at("created_at");
+        if let Some(until) = until {
+            row[until] = at("ended_at");
+        }
+    }
+    rows
+}
+
+/// The columns of a subscription.
+fn subscriptions(world: &World) -> Vec<Value> {
+    let mut rows = rows(&world.subscriptions);
+    for row in &mut rows {
+        row.as_object_mut().unwrap().remove("prepaid");
+    }
+    rows
+}
+
+/// What covers the prepaid ones.
+fn prepaid_assignments(world: &World) -> Vec<Value> {
+    const COLUMNS: [&str; 6] =
+        ["customer_id", "access_id", "partner_id", "license_model", "assigned_at", "unassigned_at"];
+    let prepaid: Vec<_> = world.subscriptions.iter().filter(|row| row.prepaid).collect();
+    let mut rows = sold(world, &prepaid, "assigned_at", Some("unassigned_at"));
+    for row in &mut rows {
+        row.as_object_mut().unwrap().retain(|column, _| COLUMNS.contains(&column.as_str()));
+    }
+    rows
+}
+
 /// A table, its key and its rows.
 type Table = (&'static str, &'static [&'static str], Vec<Value>);
 
@@ -61,8 +98,13 @@ fn tables(world: &World) -> Vec<Table> {
             &["customer_id", "access_id", "user_id"],
             members(world, "operator_assignments"),
         ),
-        ("subscriptions", OF_ACCESS, rows(&world.subscriptions)),
-        ("subscription_add_ons", &["customer_id", "access_id", "code"], rows(&world.add_ons)),
+        ("subscriptions", OF_ACCESS, subscriptions(world)),
+        ("prepaid_assignments", OF_ACCESS, prepaid_assignments(world)),
+        (
+            "subscription_add_ons",
+            &["customer_id", "access_id", "code"],
+            sold(world, &world.add_ons, "added_at", None),
+        ),
         ("pricing", &["license_model", "currency", "valid_from"], rows(&world.pricing)),
         ("assets", OF_TENANT, rows(&world.assets)),
         ("findings", OF_TENANT, rows(&world.findings)),
@@ -112,8 +154,10 @@ impl Difference {
 
     /// The rows by which somebody to whom they are shown can tell the worlds apart.
     pub(super) fn telling(&self) -> impl Iterator<Item = &Value> {
-        // No field says who created a customer or whether a licence is prepaid, and a consent's end is told until it comes.
-        const UNTOLD: &[&str] = &["created_by", "prepaid", "consent_until"];
+        // No field says who created a customer or whether a licence is prepaid or since when something is sold, and a consent's
+        // end is told until it comes.
+        const UNTOLD: &[&str] = &["created_by", "consent_until", "added_at"];
+        let is_told = self.table != "prepaid_assignments";
         let same = |old: &Value, new: &Value| {
             let columns = new.as_object().into_iter().flatten();
             columns
@@ -121,7 +165,7 @@ impl Difference {
                 .all(|(column, new)| old[column] == *new)
         };
         let changed = self.changed.iter().filter(move |(old, new)| !same(old, new)).map(|(_, row)| row);
-        self.gone.iter().chain(changed).chain(&self.new)
+        self.gone.iter().chain(changed).chain(&self.new).filter(move |_| is_told)
     }
 
     fn source(&self, rows: &[Value]) -> String {

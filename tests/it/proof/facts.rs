@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use posture_gateway::domain::access::AccessStatus;
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, QuoteId, UserId};
 use posture_gateway::domain::user::{PartnerRole, ViewerKind};
 use posture_gateway::policy::{
     AccessTerms, DataClass, HiddenReason, PartnerScope, Scope, Subject, Viewer, decide, decide_partner,
@@ -33,6 +33,8 @@ pub(super) struct Facts {
     /// Places in `accesses`.
     of_customer: HashMap<CustomerId, Vec<usize>>,
     assigned: HashSet<(UserId, AccessId)>,
+    /// By whom each was made.
+    quotes: HashMap<QuoteId, PartnerId>,
 }
 
 impl Facts {
@@ -50,6 +52,7 @@ impl Facts {
             accesses: world.accesses.clone(),
             of_customer,
             assigned: HashSet::new(),
+            quotes: world.quotes.iter().map(|row| (row.id, row.partner_id)).collect(),
         };
         let mut known = HashMap::new();
         for membership in &world.memberships {
@@ -235,6 +238,10 @@ impl Facts {
             | GlobalId::PostureShare(customer, _) => shows(DataClass::Posture, customer),
             GlobalId::CustomerAuditEvent(customer, _) => shows(DataClass::Activity, customer),
             GlobalId::ApiKey(customer, _) => shows(DataClass::SecurityConfig, customer),
+            GlobalId::Quote(_, id) => self
+                .quotes
+                .get(&id)
+                .is_some_and(|partner| Self::of_partner(viewer, DataClass::Commercial, *partner).is_none()),
             GlobalId::PartnerAuditEvent(partner, _) => {
                 Self::of_partner(viewer, DataClass::Commercial, partner).is_none()
             }

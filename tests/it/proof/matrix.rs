@@ -8,7 +8,7 @@ use async_graphql::parser::types::ExecutableDocument;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId};
+use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId, QuoteId};
 use posture_gateway::graphql::sdl;
 use posture_gateway::policy::Viewer;
 
@@ -32,6 +32,7 @@ struct Target {
     access: AccessId,
     posture: Posture,
     partner_event: AuditEventId,
+    quote: QuoteId,
 }
 
 impl Target {
@@ -45,6 +46,7 @@ impl Target {
             "Access" => GlobalId::Access(customer, self.access),
             "Subscription" => GlobalId::Subscription(customer, self.access),
             "PartnerAuditEvent" => GlobalId::PartnerAuditEvent(self.partner, self.partner_event),
+            "Quote" => GlobalId::Quote(customer, self.quote),
             _ => match self.posture.global_ids(customer).into_iter().find(|(name, _)| *name == kind) {
                 Some((_, id)) => id,
                 None => panic!("an object of the type `{kind}` has an id: give the target one"),
@@ -157,24 +159,32 @@ const SHOWN_TO_NOBODY: [&str; 0] = [];
 async fn every_field_on_every_route_is_what_the_gate_decides() {
     let mut cast = Cast::new();
     let alder_event = cast.world.partner_event(cast.alder, "PARTNER_CREATED");
+    let quotes = [
+        cast.world.quote(cast.birch, cast.acme.customer),
+        cast.world.quote(cast.birch, cast.bolt.customer),
+        cast.world.quote(cast.birch, cast.crown.customer),
+        cast.world.quote(cast.cedar, cast.dune.customer),
+        cast.world.quote(cast.cedar, cast.bolt.customer),
+    ];
     set_everything(&mut cast.world.rows);
     let facts = Facts::of(&cast.world.rows, NOW);
     let api = Api::of(&sdl());
     let routes = api.routes();
-    let target = |partner, sold: crate::support::cast::Sold, access, partner_event| Target {
+    let target = |partner, sold: crate::support::cast::Sold, access, partner_event, nth: usize| Target {
         partner,
         customer: sold.customer,
         access,
         posture: sold.posture,
         partner_event,
+        quote: quotes[nth],
     };
     let targets = [
-        target(cast.birch, cast.acme, cast.acme.access, cast.birch_event),
-        target(cast.birch, cast.bolt, cast.bolt.access, cast.birch_event),
-        target(cast.birch, cast.crown, cast.crown.access, cast.birch_event),
+        target(cast.birch, cast.acme, cast.acme.access, cast.birch_event, 0),
+        target(cast.birch, cast.bolt, cast.bolt.access, cast.birch_event, 1),
+        target(cast.birch, cast.crown, cast.crown.access, cast.birch_event, 2),
         // Alder is above both, and has partners below it.
-        target(cast.alder, cast.dune, cast.dune.access, alder_event),
-        target(cast.cedar, cast.bolt, cast.rival_access, cast.cedar_event),
+        target(cast.alder, cast.dune, cast.dune.access, alder_event, 3),
+        target(cast.cedar, cast.bolt, cast.rival_access, cast.cedar_event, 4),
     ];
     let app = App::start_with(cast.world, 4).await;
     let (mut seen, mut asked) = (Seen::default(), 0);

@@ -60,7 +60,7 @@ impl Values {
         }
         tenant_rows! {
             accesses Access findings Finding assets Asset components Component scans Scan scan_schedules ScanSchedule
-            evidence Evidence posture_shares PostureShare api_keys ApiKey customer_audit_events CustomerAuditEvent
+            quotes Quote evidence Evidence posture_shares PostureShare api_keys ApiKey customer_audit_events CustomerAuditEvent
         }
         let mut texts: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
         texts.insert("customerName", world.customers.iter().map(|row| row.name.clone()).collect());

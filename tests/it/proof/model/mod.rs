@@ -23,7 +23,7 @@ use self::nouns::Model;
 use self::sdl::Sdl;
 use super::queries::{Page, Query, query};
 use super::values::Values;
-use super::worlds::generate;
+use super::worlds::generate_with_sales;
 use crate::support::app::{App, Client};
 use crate::support::dice::Dice;
 use crate::support::size::{seeds, tried};
@@ -70,7 +70,7 @@ async fn whole_answers_are_what_the_model_says() {
 
 /// Some of the users of the world of a seed, and sometimes nobody, ask what dice say.
 async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
-    let rows = generate(seed);
+    let rows = generate_with_sales(seed);
     let values = Values::of(&rows);
     let app = App::start(world::World::from(rows.clone())).await;
     let mut dice = Dice::new(seed);

@@ -8,6 +8,7 @@ mod dashboard;
 mod partner;
 mod posture;
 mod query;
+mod sales;
 mod scan;
 mod security;
 mod subscription;
@@ -42,6 +43,7 @@ pub(super) enum Object<'w> {
     PostureShare(&'w seed::PostureShare),
     PartnerAuditEvent(&'w seed::PartnerAuditEvent),
     CustomerAuditEvent(&'w seed::CustomerAuditEvent),
+    Quote(&'w seed::Quote),
     /// A type without a row of its own, with all of its fields.
     Record(&'static str, Vec<(&'static str, Answer<'w>)>),
 }
@@ -68,6 +70,7 @@ impl Object<'_> {
             Object::PostureShare(_) => "PostureShare",
             Object::PartnerAuditEvent(_) => "PartnerAuditEvent",
             Object::CustomerAuditEvent(_) => "CustomerAuditEvent",
+            Object::Quote(_) => "Quote",
             Object::Record(name, _) => name,
         }
     }
@@ -114,6 +117,7 @@ impl<'w> Model<'w> {
             Object::Evidence(row) => posture::evidence(row, name),
             Object::PostureShare(row) => posture::posture_share(row, name),
             Object::PartnerAuditEvent(row) => self.partner_audit_event(row, name),
+            Object::Quote(row) => self.quote(row, name),
             Object::CustomerAuditEvent(row) => audit::customer_audit_event(row, name),
             Object::Record(_, fields) => {
                 fields.iter().find(|(known, _)| *known == name).map(|(_, answer)| answer.clone())

@@ -51,6 +51,14 @@ impl<'w> Model<'w> {
                     Answer::Hidden(COMMERCIAL, "ROLE")
                 }
             }
+            "quotes" => {
+                if self.reads_the_books(row.id) {
+                    self.quotes(row, arguments)
+                } else {
+                    Answer::Hidden(COMMERCIAL, "ROLE")
+                }
+            }
+            "prepaidLicenses" => self.prepaid_licenses(row),
             _ => return None,
         })
     }

@@ -18,6 +18,11 @@ impl<'w> Model<'w> {
             let user = self.who.map(|_| self.world().users.iter().find(|row| row.id == self.user).unwrap());
             return Some(Answer::One(user.map(Object::Viewer)));
         }
+        if ["plans", "addOns"].contains(&name) {
+            return Some(
+                self.who.map_or(Answer::Refused("UNAUTHENTICATED"), |who| self.catalogue(name, who)),
+            );
+        }
         let known = ["node", "nodes", "partner", "customer", "access", "previewOperatingModel"];
         if !known.contains(&name) {
             return None;
@@ -146,6 +151,10 @@ impl<'w> Model<'w> {
                 let mut events = world.customer_audit_events.iter();
                 let row = events.find(|row| row.customer_id == customer && row.id == id)?;
                 shows(ACTIVITY, customer).then_some(Object::CustomerAuditEvent(row))
+            }
+            GlobalId::Quote(customer, id) => {
+                let row = world.quotes.iter().find(|row| row.customer_id == customer && row.id == id)?;
+                self.reads_the_books(row.partner_id).then_some(Object::Quote(row))
             }
             GlobalId::PartnerAuditEvent(partner, id) => {
                 let mut events = world.partner_audit_events.iter();

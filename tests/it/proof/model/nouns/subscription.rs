@@ -117,6 +117,7 @@ impl<'w> Model<'w> {
                 ("percent", leaf(metered.limit.map(|limit| 100.0 * metered.used as f64 / limit as f64))),
                 ("alertThresholdPercent", leaf(metered.threshold)),
                 ("alerting", leaf(metered.alerting())),
+                ("alert", self.alert(row, metered.from)),
                 ("periodStart", leaf(metered.from.to_string())),
                 ("periodEnd", leaf(metered.to.to_string())),
             ],
