@@ -79,7 +79,7 @@ rows! {
         created_at: DateTime<Utc>,
         ended_at: Option<DateTime<Utc>>,
     }
-    /// A row of `subscriptions`; where it is prepaid, one of `prepaid_assignments` from beginning to end of the access.
+    /// A row of `subscriptions`; where it is prepaid, one of `prepaid_assignments` until the end of the access.
     Subscription {
         customer_id: CustomerId,
         access_id: AccessId,
@@ -442,7 +442,7 @@ struct Sold {
 const PREPAID_ASSIGNMENTS: Sold = Sold {
     table: "prepaid_assignments",
     columns: "license_model, assigned_at, unassigned_at",
-    values: "r.license_model, a.created_at, a.ended_at",
+    values: "r.license_model, '-infinity', a.ended_at",
 };
 
 const ADD_ONS: Sold = Sold {

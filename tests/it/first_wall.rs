@@ -21,6 +21,7 @@ const FRAGMENTS: &str = "
         id name parent { name } children(first: 4) { edges { cursor node { id name } } }
         accesses(first: 4) { totalCount edges { cursor node { ...Access } } } dashboard { ...PartnerDashboard }
         billing(month: \"2026-06-01\") { ...BillingStatement } auditLog(first: 4) { nodes { ...PartnerAuditEvent } }
+        prepaidLicenses { ...PrepaidLicenses } quotes(first: 4) { nodes { ...Quote } }
     }
     fragment Customer on Customer {
         id name portalAccess createdAt access { ...Access } visibility { ...ClassVisibility }
@@ -42,7 +43,15 @@ const FRAGMENTS: &str = "
         id access { id } plan billingCycle status startedAt renewalDate licenseModel quantity usage { ...Usage }
         addOns { ...AddOn } price { ...Money } unitCost { ...Money } margin { ...Money }
     }
-    fragment Usage on Usage { used limit percent alertThresholdPercent alerting periodStart periodEnd }
+    fragment Usage on Usage { used limit percent alertThresholdPercent alerting alert { ...UsageAlert } periodStart periodEnd }
+    fragment UsageAlert on UsageAlert { raisedAt acknowledgedAt acknowledgedBy }
+    fragment PrepaidLicenses on PrepaidLicenses { licenseModel bought assigned available }
+    fragment Quote on Quote {
+        id customer { id name } plan operatingModel licenseModel quantity billingCycle addOns price { ...Money } trialDays
+        createdAt acceptedAt access { id }
+    }
+    fragment Plan on Plan { name licenseModel monthlyPrice { ...Money } annualPrice { ...Money } }
+    fragment PlanAddOn on PlanAddOn { code name monthlyPrice { ...Money } annualPrice { ...Money } }
     fragment AddOn on AddOn { code name price { ...Money } }
     fragment Money on Money { amount currency }
     fragment PostureSummary on PostureSummary {
@@ -86,12 +95,13 @@ const FRAGMENTS: &str = "
 
 const LOOK_UP: &str = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename
     ...Partner ...Customer ...Access ...Subscription ...Finding ...Asset ...Component ...Scan ...ScanSchedule ...Evidence
-    ...PostureShare ...CustomerAuditEvent ...PartnerAuditEvent } }";
+    ...PostureShare ...CustomerAuditEvent ...PartnerAuditEvent ...Quote } }";
 
 /// What a viewer reaches without an id, and every order and filter that reads what may be hidden.
 fn documents() -> Vec<String> {
     let mut documents = vec![
         "{ viewer { ...Viewer } }".to_owned(),
+        "{ plans { ...Plan } addOns { ...PlanAddOn } }".to_owned(),
         "{ partner { accesses(first: 4) { nodes { customer { ...Customer } } } } }".to_owned(),
     ];
     for field in ["LAST_SCAN_AT", "OPEN_FINDINGS", "PLAN", "RENEWAL_DATE"] {

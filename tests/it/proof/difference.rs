@@ -51,6 +51,7 @@ fn sold<Row: Serialize>(world: &World, of: &[Row], since: &str, until: Option<&s
         let at = |column: &str| access.map_or(Value::Null, |access| access[column].clone());
         row[since] = at("created_at");
         if let Some(until) = until {
+            row[since] = json!("-infinity");
             row[until] = at("ended_at");
         }
     }

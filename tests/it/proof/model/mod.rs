@@ -32,7 +32,7 @@ use crate::support::world::{self, NOW};
 /// How many worlds each test run tries.
 const WORLDS: u64 = 40;
 /// How many documents are sent in each world, by viewers whom dice choose.
-const QUERIES: u64 = 12;
+const QUERIES: u64 = 16;
 /// How often a document is sent again with the cursors of its last answer.
 const PAGES: usize = 2;
 

@@ -42,7 +42,11 @@ impl<'w> Model<'w> {
                     None => true,
                 }
                 || access.status == AccessStatus::Trial;
-            let cost = self.unit_cost(sold, (end - chrono::TimeDelta::microseconds(1)).min(self.gate.now));
+            let micro = chrono::TimeDelta::microseconds(1);
+            let priced_at = (end - micro).min(self.gate.now);
+            // What ended is billed for what held when it did.
+            let priced_at = access.ended_at.map_or(priced_at, |ended| priced_at.min(ended - micro));
+            let cost = self.unit_cost(sold, priced_at);
             let (price, cost) = if trial {
                 (Decimal::ZERO, Decimal::ZERO)
             } else {

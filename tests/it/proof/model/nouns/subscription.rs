@@ -29,7 +29,9 @@ impl<'w> Model<'w> {
     pub(super) fn subscription(&self, row: &'w Subscription, name: &str) -> Option<Answer<'w>> {
         let access = self.world().accesses.iter().find(|access| access.id == row.access_id).unwrap();
         let price = a_month(row.price, row);
-        let cost = self.unit_cost(row, self.gate.now);
+        // What has ended gives its prepaid licence back.
+        let covered = Subscription { prepaid: row.prepaid && access.ended_at.is_none(), ..row.clone() };
+        let cost = self.unit_cost(&covered, self.gate.now);
         let priced = |amount: Option<Decimal>| match self.on_access(PRICING, access) {
             Some(reason) => Answer::Hidden(PRICING, reason),
             None => amount.map_or(leaf(Value::Null), |amount| money(amount, &row.currency)),
