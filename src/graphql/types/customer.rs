@@ -14,6 +14,7 @@ use super::finding::{Finding, FindingFilter, FindingOrder, list_of};
 use super::scan::{Scan, ScanSchedule};
 use super::security::SecurityConfiguration;
 use super::visibility::{ClassVisibility, visibility};
+use super::user::CustomerUser;
 use crate::domain::global_id::GlobalId;
 use crate::graphql::connection::{
     Counted, PageArguments, Uncounted, counted, nodes_want, page, storable, uncounted,
@@ -31,6 +32,7 @@ use crate::store::component::Components;
 use crate::store::evidence::{EvidenceRecords, PostureShares};
 use crate::store::scan::{ScanSchedules, Scans};
 
+use crate::store::people::CustomerUsers;
 /// An end customer: one tenant.
 pub struct Customer {
     row: store::customer::Customer,
@@ -303,3 +305,19 @@ impl Customer {
         loaded.await.transpose().map(|row| Ok(SecurityConfiguration { customer: self.row.id, row: row? }))
     }
 }
+
+    /// Its users, by name.
+    #[graphql(directive = gate_directive::apply(DataClass::SecurityConfig))]
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<CustomerUser>>> {
+        let grant = shown!(self.ask::<SecurityConfig>(ctx).await);
+        let page =
+            tried!(page(ctx, grant, &CustomerUsers, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &CustomerUsers, &page, |row| CustomerUser(row.clone()))))
+    }

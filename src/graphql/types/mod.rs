@@ -17,4 +17,5 @@ pub mod scan;
 pub mod security;
 pub mod subscription;
 pub mod viewer;
+pub mod user;
 pub mod visibility;
