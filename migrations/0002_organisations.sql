@@ -8,6 +8,9 @@ create table partners (
     -- One currency a partner: everything it is billed is in it.
     currency text not null constraint partners_currency_check check (currency ~ '^[A-Z]{3}$'),
     created_at timestamptz not null,
+    -- 0 NONE, 1 SUPPORT, 2 MANAGE: what the contract with it allows at most over any access, and with that the bound of every
+    -- ceiling; none where the contract names no bound. Not inherited from the parent.
+    privilege_bound smallint constraint partners_privilege_bound_check check (privilege_bound between 0 and 2),
     -- What subscriptions.currency refers to.
     constraint partners_currency_key unique (id, currency)
 );

@@ -36,9 +36,12 @@ create policy chains on customer_audit_heads to posture_audit using (true) with 
 
 create policy reads on users for select to posture_gateway using (
     id = (select gate.enabled_viewer())
-    -- The people named in a security configuration; row security of customer_users says whose.
-    or exists (select from customer_users m where m.user_id = users.id));
-create policy reads on partner_users for select to posture_gateway using (user_id = (select gate.enabled_viewer()));
+    -- The people named in a security configuration, and an ADMIN's colleagues; row security of both says whose.
+    or exists (select from customer_users m where m.user_id = users.id)
+    or exists (select from partner_users m where m.user_id = users.id));
+create policy reads on partner_users for select to posture_gateway using (
+    user_id = (select gate.enabled_viewer())
+    or partner_id = (select gate.admin_partner()));
 create policy reads on customer_users for select to posture_gateway using (
     user_id = (select gate.enabled_viewer())
     or exists (select from gate.partner_sees p where p.customer_id = customer_users.customer_id and p.security_config)

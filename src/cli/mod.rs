@@ -1,5 +1,6 @@
 //! The command line: arguments, start-up and exit codes.
 
+pub mod audit;
 pub mod gate;
 mod demo;
 mod ingest;
@@ -32,6 +33,7 @@ enum Command {
     Ingest(ingest::IngestArgs),
     Token(token::TokenArgs),
     Gate(gate::Args),
+    Audit(audit::Args),
 }
 
 /// Runs the command that was asked for.
@@ -48,6 +50,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Ingest(args) => runtime()?.block_on(ingest::run(args)),
         Command::Token(args) => runtime()?.block_on(token::run(args)),
         Command::Gate(args) => runtime()?.block_on(gate::run(args)),
+        Command::Audit(args) => runtime()?.block_on(audit::run(args)),
     }
 }
 

@@ -37,8 +37,28 @@ const GATED: &[(DataClass, &[&str])] = &[
             "PostureShareEdge",
         ],
     ),
-    (DataClass::Activity, &["CustomerAuditEvent", "CustomerAuditEventConnection", "CustomerAuditEventEdge"]),
-    (DataClass::SecurityConfig, &["SecurityConfiguration", "RoleBinding", "ApiKey"]),
+    (
+        DataClass::Activity,
+        &[
+            "CustomerAuditEvent",
+            "CustomerAuditEventConnection",
+            "CustomerAuditEventEdge",
+            "Exposure",
+            "ExposedPartner",
+            "ExposedUser",
+        ],
+    ),
+    (
+        DataClass::SecurityConfig,
+        &[
+            "SecurityConfiguration",
+            "RoleBinding",
+            "ApiKey",
+            "CustomerUser",
+            "CustomerUserConnection",
+            "CustomerUserEdge",
+        ],
+    ),
     (DataClass::Pricing, &["BillingStatement", "BillingLine", "PrepaidLicenses"]),
     (DataClass::Commercial, &["Subscription", "Usage", "UsageAlert", "AddOn"]),
 ];
@@ -55,6 +75,8 @@ const OPEN: &[&str] = &[
     "CreateQuotePayload",
     "PrepaidLicensesPayload",
     "PricingPayload",
+    "PartnerPayload",
+    "UserPayload",
     "UserError",
     "Viewer",
     "Partner",
@@ -72,6 +94,9 @@ const OPEN: &[&str] = &[
     "OperatingModelCount",
     "AccessStatusCount",
     "PostureTotals",
+    "PartnerUser",
+    "PartnerUserConnection",
+    "PartnerUserEdge",
     "PartnerAuditEvent",
     "PartnerAuditEventConnection",
     "PartnerAuditEventEdge",
@@ -90,6 +115,10 @@ const OPEN: &[&str] = &[
 const DECIDED_OTHERWISE: &[(&str, &str)] = &[
     ("Query.node", "from the id, before a row is read; null where the gate denies"),
     ("Query.nodes", "each as by `node`"),
+    (
+        "UserPayload.customerUser",
+        "asked after the change, in the mutation's own snapshot; null where the gate denies",
+    ),
 ];
 
 /// The rule of every stream: who may ever open it. Those of mutations are `policy::Operation`'s, which resolvers ask.

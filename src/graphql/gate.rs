@@ -5,7 +5,9 @@ use async_graphql::{Context, Result, TypeDirective};
 use super::enums::DataClass;
 use super::session::{Session, session};
 use crate::domain::ids::PartnerId;
-use crate::policy::{self, Class, Decision, Grant, Subject, Viewer, explain, explain_partner};
+use crate::policy::{
+    self, Activity, Class, Decision, Grant, Subject, Viewer, explain, explain_exposure, explain_partner,
+};
 
 /// Declares the data class of what a field returns. The operating-model gate decides from the class, the viewer and the
 /// access; a field that carries it is nullable, resolves to null where the gate denies, and costs no SQL then.
@@ -29,6 +31,23 @@ pub async fn ask<C: Class>(
     let viewer = session.viewer().await?;
     Ok(answer(ctx, session, parent_type, C::CLASS, policy::grant::<C>(&viewer, subject), |reason| {
         explain(&viewer, C::CLASS, subject, reason)
+    }))
+}
+
+/// Asks the gate whether to tell who could see a customer's data, for the field being resolved.
+///
+/// # Errors
+/// UNAUTHENTICATED when nobody is signed in.
+pub async fn ask_exposure(
+    ctx: &Context<'_>,
+    parent_type: &str,
+    subject: &Subject,
+) -> Result<Option<Grant<Activity>>> {
+    let session = session(ctx)?;
+    let viewer = session.viewer().await?;
+    let decision = policy::grant_exposure(&viewer, subject);
+    Ok(answer(ctx, session, parent_type, Activity::CLASS, decision, |reason| {
+        explain_exposure(&viewer, subject, reason)
     }))
 }
 

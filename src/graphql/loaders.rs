@@ -8,15 +8,17 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::finding::SeverityCounts;
 use crate::domain::ids::{AccessId, AssetId, CustomerId, PartnerId, ScanId, ScanScheduleId};
-use crate::policy::{Commercial, Grant, PartnerScope, Posture, Scope, SecurityConfig};
+use crate::policy::{Activity, Commercial, Grant, PartnerScope, Posture, Scope, SecurityConfig};
 use crate::store::access::Access;
 use crate::store::asset::Asset;
 use crate::store::customer::Customer;
 use crate::store::dashboard::AccessSummary;
+use crate::store::exposure::Onlooker;
 use crate::store::list::{List, Page, Window, by_ids, pages};
 use crate::store::partner::Partner;
 use crate::store::posture::Rollup;
@@ -92,6 +94,10 @@ pub struct ReportKey(pub Grant<Posture>, pub ScanId);
 /// The targets of a schedule.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TargetsKey(pub Grant<Posture>, pub ScanScheduleId);
+
+/// Who could see a customer at an instant, or as everything stands now.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ExposureKey(pub Grant<Activity>, pub Option<DateTime<Utc>>);
 
 /// The security configuration of a customer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -172,8 +178,10 @@ identified! {
     store::scan::ScanSchedule, Grant<Posture>: |row| (row.customer.0, row.id.0);
     store::evidence::Evidence, Grant<Posture>: |row| (row.customer.0, row.id.0);
     store::evidence::PostureShare, Grant<Posture>: |row| (row.customer.0, row.id.0);
-    store::audit::CustomerAuditEvent, Grant<crate::policy::Activity>: |row| (row.customer.0, row.event.id.0);
     store::quote::Quote, Grant<Commercial, PartnerId>: |row| (row.partner.0, row.id.0);
+    store::people::PartnerUser, Grant<Commercial, PartnerId>: |row| (row.partner.0, row.id.0);
+    store::people::CustomerUser, Grant<SecurityConfig>: |row| (row.customer.0, row.id.0);
+    store::audit::CustomerAuditEvent, Grant<Activity>: |row| (row.customer.0, row.event.id.0);
     store::audit::PartnerAuditEvent, Grant<Commercial, PartnerId>: |row| (row.partner.0, row.event.id.0);
 }
 
@@ -338,5 +346,20 @@ impl Loader<SecurityKey> for Loaders {
         let grants: Vec<_> = keys.iter().map(|key| key.0).collect();
         let mut found = store::security::configurations(&mut *self.0.reader().await?, &grants).await?;
         Ok(keys.iter().map(|key| (*key, Arc::new(found.remove(&key.0.of()).unwrap_or_default()))).collect())
+    }
+}
+
+impl Loader<ExposureKey> for Loaders {
+    type Value = Arc<Vec<Onlooker>>;
+    type Error = StoreError;
+
+    /// A statement for each instant asked about.
+    async fn load(&self, keys: &[ExposureKey]) -> Result<HashMap<ExposureKey, Self::Value>, StoreError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for key in keys {
+            let onlookers = store::exposure::onlookers(&mut *self.0.reader().await?, &key.0, key.1).await?;
+            found.insert(*key, Arc::new(onlookers));
+        }
+        Ok(found)
     }
 }

@@ -31,6 +31,18 @@ pub fn explain(viewer: &Viewer, class: DataClass, subject: &Subject, reason: Hid
     sentence(class, &rule)
 }
 
+/// Why the viewer is not told who could see the subject's data.
+#[must_use]
+pub fn explain_exposure(viewer: &Viewer, subject: &Subject, reason: HiddenReason) -> String {
+    match viewer {
+        Viewer::Customer { .. } => explain(viewer, DataClass::Activity, subject, reason),
+        Viewer::Partner { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => sentence(
+            DataClass::Activity,
+            "who could see a customer's data is told to its own ADMINs only, and nothing lifts that",
+        ),
+    }
+}
+
 /// Why a class of a partner's own books is hidden from the viewer.
 #[must_use]
 pub fn explain_partner(viewer: &Viewer, class: DataClass, partner: PartnerId) -> String {

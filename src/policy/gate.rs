@@ -1,6 +1,6 @@
 //! The gate: one pure decision (DESIGN.md 4). Read this file and you have read the boundary.
 
-use super::class::{Class, DataClass};
+use super::class::{Activity, Class, DataClass};
 use super::facts::{AccessFacts, Subject};
 use super::grant::Grant;
 use super::viewer::Viewer;
@@ -138,6 +138,18 @@ pub fn decide_partner(viewer: &Viewer, class: DataClass, partner: PartnerId) -> 
 #[must_use]
 pub fn grant_partner<C: Class>(viewer: &Viewer, partner: PartnerId) -> Decision<Grant<C, PartnerId>> {
     decide_partner(viewer, C::CLASS, partner).with(Grant::new(partner))
+}
+
+/// The decision on who could see a customer's data (`Customer.exposure`), with its witness: ACTIVITY, and for the customer's
+/// own users alone. Who else sees a customer is no partner's business.
+#[must_use]
+pub fn grant_exposure(viewer: &Viewer, subject: &Subject) -> Decision<Grant<Activity>> {
+    match viewer {
+        Viewer::Customer { .. } => grant(viewer, subject),
+        Viewer::Partner { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => {
+            Hidden(HiddenReason::Role)
+        }
+    }
 }
 
 /// Whether an ADMIN of the access's partner sees its posture: the same whoever asks (DESIGN.md 9).

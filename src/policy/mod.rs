@@ -5,6 +5,7 @@
 
 mod class;
 mod explain;
+mod exposure;
 mod facts;
 mod gate;
 mod grant;
@@ -17,10 +18,11 @@ mod truth_table;
 mod viewer;
 
 pub use class::{Activity, Class, Commercial, DataClass, Posture, Pricing, SecurityConfig};
-pub use explain::{explain, explain_partner};
+pub use explain::{explain, explain_exposure, explain_partner};
+pub use exposure::{PastAccess, exposed};
 pub use facts::{AccessFacts, AccessTerms, Subject};
 pub use gate::{Decision, HiddenReason, decide, decide_partner, effective_privilege, grant, grant_partner};
-pub use gate::{customer_sees_accesses, partner_posture_visible, posture_visible};
+pub use gate::{customer_sees_accesses, grant_exposure, partner_posture_visible, posture_visible};
 pub use grant::Grant;
 pub use operation::{Caller, Operation};
 pub use preview::{Preview, preview};

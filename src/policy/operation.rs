@@ -42,6 +42,20 @@ text_enum! {
         AcknowledgeUsageAlert = "acknowledgeUsageAlert",
         /// What licences cost partners.
         SetPricing = "setPricing",
+        /// What the contract allows a partner at most.
+        SetPrivilegeCeiling = "setPrivilegeCeiling",
+        /// What a customer's own users may do.
+        SetPortalAccess = "setPortalAccess",
+        /// One user more for a customer.
+        InviteCustomerUser = "inviteCustomerUser",
+        /// Which operators see an access.
+        AssignOperator = "assignOperator",
+        /// A partner under the own one.
+        CreatePartner = "createPartner",
+        /// A user who may no longer sign in.
+        DisableUser = "disableUser",
+        /// A user who may sign in again.
+        EnableUser = "enableUser",
     }
 }
 
@@ -114,6 +128,15 @@ impl Operation {
             Self::SetPartnerConsent | Self::ElectOperatingModel => &[Caller::CustomerAdmin],
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
+            // Ceiling, portal, whitelist and tree are the partner's to keep.
+            Self::SetPrivilegeCeiling
+            | Self::SetPortalAccess
+            | Self::AssignOperator
+            | Self::CreatePartner => &[Caller::PartnerAdmin],
+            // Operating partners, and whoever keeps their own people.
+            Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
+                &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! The audit logs of both sides.
 
+pub mod chain;
+
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
@@ -27,6 +29,8 @@ pub struct AuditEvent {
     pub old_value: Option<String>,
     /// What is now.
     pub new_value: Option<String>,
+    /// In which request; none for what was done past the gateway.
+    pub request: Option<Uuid>,
 }
 
 /// An event of a customer's log.
@@ -85,7 +89,7 @@ impl TenantList for CustomerLog {
     const NAME: &'static str = "Customer.auditLog";
     const TABLE: &'static str = "customer_audit_events";
     const COLUMNS: &'static str =
-        "t.customer_id, t.id, t.at, t.actor, t.action, t.reason, t.old_value, t.new_value";
+        "t.customer_id, t.id, t.at, t.actor, t.action, t.reason, t.old_value, t.new_value, t.request_id";
     const SORT: SortKey = newest_first("t.at");
 
     fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
@@ -114,7 +118,7 @@ impl List for PartnerLog {
     const ID: &'static str = "t.id";
 
     fn columns(&self) -> &'static str {
-        "t.partner_id, t.id, t.at, t.actor, t.action, t.customer_id, t.access_id, t.reason, t.old_value, t.new_value"
+        "t.partner_id, t.id, t.at, t.actor, t.action, t.customer_id, t.access_id, t.reason, t.old_value, t.new_value, t.request_id"
     }
 
     fn parent(grant: &Self::Parent) -> Uuid {
@@ -162,5 +166,6 @@ fn read(row: &PgRow) -> Result<AuditEvent, StoreError> {
         reason: row.try_get("reason")?,
         old_value: row.try_get("old_value")?,
         new_value: row.try_get("new_value")?,
+        request: row.try_get("request_id")?,
     })
 }

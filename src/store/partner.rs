@@ -5,8 +5,10 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
+use super::change::{Changes, Event};
 use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey};
-use super::{Reader, StoreError};
+use super::{Reader, StoreError, Writer};
+use crate::domain::access::Privilege;
 use crate::domain::ids::PartnerId;
 use crate::policy::PartnerScope;
 
@@ -65,6 +67,83 @@ pub async fn by_ids(
     sql.push_bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).push(")");
     within(scope, &mut sql);
     sql.build().fetch_all(reader.connection()?).await?.iter().map(read).collect()
+}
+
+/// What the contract with a partner allows at most over any access (the bound of every ceiling), in a mutation's transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn privilege_bound(writer: &mut Writer, partner: PartnerId) -> Result<Privilege, StoreError> {
+    let rank = sqlx::query_scalar!("select privilege_bound from partners where id = $1", partner.0)
+        .fetch_optional(writer.connection()?)
+        .await?;
+    // No such partner: no answer means no. No bound in its contract: the highest.
+    Ok(rank.map_or(Privilege::None, |bound| bound.map_or(Privilege::Manage, Privilege::from_rank)))
+}
+
+/// A partner to be.
+#[derive(Clone, Copy, Debug)]
+pub struct NewPartner<'n> {
+    /// Its id.
+    pub id: PartnerId,
+    /// The partner above it.
+    pub parent: PartnerId,
+    /// What it is called.
+    pub name: &'n str,
+    /// What it is billed in (ISO 4217).
+    pub currency: &'n str,
+    /// What its contract allows at most over any access.
+    pub privilege_bound: Privilege,
+}
+
+/// Who is its first ADMIN.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstAdmin<'n> {
+    /// The address that they sign in with, in lower case.
+    pub email: &'n str,
+    /// What they are called.
+    pub name: &'n str,
+}
+
+impl Changes<'_> {
+    /// Makes a partner, and records it in the log of the one above it.
+    pub fn create_partner(&mut self, new: &NewPartner<'_>) -> &mut Self {
+        let now = self.author().now;
+        self.change(|sql| {
+            sql.push(
+                "insert into partners (id, parent_id, name, currency, created_at, privilege_bound) values (",
+            );
+            sql.push_bind(new.id.0)
+                .push(", ")
+                .push_bind(new.parent.0)
+                .push(", ")
+                .push_bind(new.name.to_owned());
+            sql.push(", ").push_bind(new.currency.to_owned()).push(", ").push_bind(now);
+            sql.push(", ").push_bind(new.privilege_bound.rank()).push(")");
+        });
+        let value = format!("{}, customer data access {}", new.name, new.privilege_bound);
+        let event = Event { action: "partner.created", new_value: Some(&value), ..Event::default() };
+        self.record_for_partner(new.parent, None, &event)
+    }
+
+    /// Gives a new partner its first ADMIN, and begins its log.
+    pub fn found_partner(&mut self, new: &NewPartner<'_>, admin: &FirstAdmin<'_>) -> &mut Self {
+        let (id, now) = (self.author().new_id(), self.author().now);
+        self.change(|sql| {
+            sql.push("insert into users (id, kind, name, email, created_at) values (").push_bind(id);
+            sql.push(", 'PARTNER_USER', ").push_bind(admin.name.to_owned());
+            sql.push(", ").push_bind(admin.email.to_owned()).push(", ").push_bind(now).push(")");
+        });
+        self.change(|sql| {
+            sql.push("insert into partner_users (partner_id, user_id, role) values (").push_bind(new.id.0);
+            sql.push(", ").push_bind(id).push(", 'ADMIN')");
+        });
+        let value = format!("{}, customer data access {}", new.name, new.privilege_bound);
+        let created = Event { action: "partner.created", new_value: Some(&value), ..Event::default() };
+        let value = format!("{} as ADMIN", admin.email);
+        let invited = Event { action: "partner.user_invited", new_value: Some(&value), ..Event::default() };
+        self.record_for_partner(new.id, None, &created).record_for_partner(new.id, None, &invited)
+    }
 }
 
 /// The partners right below one, by name, of those that exist for the viewer.

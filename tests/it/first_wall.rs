@@ -22,7 +22,13 @@ const FRAGMENTS: &str = "
         accesses(first: 4) { totalCount edges { cursor node { ...Access } } } dashboard { ...PartnerDashboard }
         billing(month: \"2026-06-01\") { ...BillingStatement } auditLog(first: 4) { nodes { ...PartnerAuditEvent } }
         prepaidLicenses { ...PrepaidLicenses } quotes(first: 4) { nodes { ...Quote } }
+        users(first: 4) { edges { cursor node { ...PartnerUser } } }
     }
+    fragment PartnerUser on PartnerUser { id name email role disabledAt }
+    fragment CustomerUser on CustomerUser { id name email role disabledAt }
+    fragment Exposure on Exposure { at partners { ...ExposedPartner } }
+    fragment ExposedPartner on ExposedPartner { partner { id name } users { ...ExposedUser } }
+    fragment ExposedUser on ExposedUser { name role classes }
     fragment Customer on Customer {
         id name portalAccess createdAt access { ...Access } visibility { ...ClassVisibility }
         accesses(first: 4) { totalCount edges { cursor node { ...Access } } }
@@ -31,6 +37,7 @@ const FRAGMENTS: &str = "
         scans(first: 4) { nodes { ...Scan } } scanSchedules(first: 4) { nodes { ...ScanSchedule } }
         evidence(first: 4) { nodes { ...Evidence } } postureShares(first: 4) { nodes { ...PostureShare } } lastScanAt
         auditLog(first: 4) { nodes { ...CustomerAuditEvent } } securityConfiguration { ...SecurityConfiguration }
+        users(first: 4) { edges { cursor node { ...CustomerUser } } } exposure { ...Exposure }
     }
     fragment Access on Access {
         id partner { id name } customer { id name } status operatingModel privilegeCeiling customerConsent consentUntil
@@ -88,8 +95,8 @@ const FRAGMENTS: &str = "
         month lines { ...BillingLine } total { ...Money } unitCostTotal { ...Money } marginTotal { ...Money }
     }
     fragment BillingLine on BillingLine { access { id } plan price { ...Money } unitCost { ...Money } margin { ...Money } }
-    fragment PartnerAuditEvent on PartnerAuditEvent { id at actor action access { id } reason oldValue newValue }
-    fragment CustomerAuditEvent on CustomerAuditEvent { id at actor action reason oldValue newValue }
+    fragment PartnerAuditEvent on PartnerAuditEvent { id at actor action access { id } reason oldValue newValue requestId }
+    fragment CustomerAuditEvent on CustomerAuditEvent { id at actor action reason oldValue newValue requestId }
     fragment OperatingModelPreview on OperatingModelPreview { gained lost blockedBy }
     ";
 

@@ -8,11 +8,13 @@
 
 mod accesses;
 mod attacks;
+mod audit_chain;
 mod bad_input;
 mod bad_requests;
 mod connections;
 mod demo_world;
 mod first_wall;
+mod exposure;
 mod gate;
 mod hidden;
 mod hidden_in_totals;

@@ -8,7 +8,7 @@ use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::finding::Severity;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{CustomerId, UserId};
-use posture_gateway::domain::user::CustomerRole;
+use posture_gateway::domain::user::{CustomerRole, ViewerKind};
 use posture_gateway::graphql::sdl;
 use serde_json::Value;
 use uuid::Uuid;
@@ -109,6 +109,13 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         world.access(reseller, customer, Terms::customer_managed().created_at(days(-90 - n / 3)));
     }
     world.reseller(partner, "Another reseller");
+    for n in 1..ELEMENTS {
+        world.operator(partner, &format!("Operator {n}"));
+        world.customer_user(customer, CustomerRole::ReadOnly, &format!("Reader {n}"));
+    }
+    for (nth, row) in world.rows.users.iter_mut().enumerate() {
+        ["Beech", "Alder", "Cedar"][nth % 3].clone_into(&mut row.name);
+    }
     for _ in 0..ELEMENTS {
         world.posture(customer);
         world.rows.security_settings.truncate(1);
@@ -172,6 +179,12 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         s => Reverse((s.created_at, s.id.0)), s.id.0, GlobalId::PostureShare(customer, s.id));
     list!("Customer.auditLog", admin, "customer_audit_events", rows.customer_audit_events.iter(),
         e => Reverse((e.at, e.id.0)), e.id.0, GlobalId::CustomerAuditEvent(customer, e.id));
+    let of_kind = |kind| rows.users.iter().filter(move |user| user.kind == kind);
+    list!("Partner.users", admin, "partner_users", of_kind(ViewerKind::PartnerUser),
+        u => (u.name.clone(), u.id.0), u.id.0, GlobalId::User(u.id));
+    list!("Customer.users", customer_admin, "customer_users", of_kind(ViewerKind::CustomerUser),
+        u => (u.name.clone(), u.id.0), u.id.0, GlobalId::User(u.id));
+    lists.iter_mut().filter(|list| list.field.ends_with(".users")).for_each(|list| list.table.1 = "user_id");
     (world, customer, lists)
 }
 

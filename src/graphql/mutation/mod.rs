@@ -8,11 +8,16 @@ pub mod access;
 pub mod commerce;
 pub mod customer;
 pub mod life;
+pub mod partner;
 pub mod payload;
+pub mod people;
+pub mod portal;
 pub mod pricing;
+pub mod privilege;
 pub mod quote;
 pub mod refusal;
 pub mod trial;
+pub mod users;
 pub mod writing;
 
 use async_graphql::MergedObject;
@@ -29,4 +34,9 @@ pub struct Mutation(
     pricing::PricingMutations,
     quote::QuoteMutations,
     trial::TrialMutations,
+    privilege::PrivilegeMutations,
+    portal::PortalMutations,
+    people::PeopleMutations,
+    partner::PartnerMutations,
+    users::UserMutations,
 );

@@ -8,12 +8,16 @@ use super::writing::Outcome;
 use crate::domain::ids::{AccessId, CustomerId, PartnerId, QuoteId};
 use crate::domain::money;
 use crate::graphql::enums::LicenseModel;
+use crate::graphql::loaders::{PartnerKey, RowKey};
 use crate::graphql::session::session;
 use crate::graphql::types::access::Access;
 use crate::graphql::types::customer::Customer;
 use crate::graphql::types::money::Money;
 use crate::graphql::types::partner::Partner;
 use crate::graphql::types::quote::{Quote, quote};
+use crate::graphql::types::user::{CustomerUser, PartnerUser};
+use crate::policy::{Commercial, Decision, SecurityConfig, grant, grant_partner};
+use crate::store::people::{Belonging, CustomerUsers, PartnerUsers, Person};
 
 /// An access after a mutation.
 #[derive(SimpleObject)]
@@ -130,5 +134,63 @@ impl PricingPayload {
                 user_errors: vec![refusal.into()],
             },
         }
+    }
+}
+
+/// A partner after a mutation.
+#[derive(SimpleObject)]
+pub struct PartnerPayload {
+    /// The partner as it stands now; null where nothing was done.
+    partner: Option<Partner>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl PartnerPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<PartnerId>) -> Result<Self> {
+        Ok(match outcome {
+            Ok(partner) => {
+                let session = session(ctx)?;
+                let found = session.load(PartnerKey(partner, session.partner_scope().await?)).await?;
+                Self { partner: found.map(Partner), user_errors: Vec::new() }
+            }
+            Err(refusal) => Self { partner: None, user_errors: vec![refusal.into()] },
+        })
+    }
+}
+
+/// A user after a mutation.
+#[derive(SimpleObject)]
+pub struct UserPayload {
+    /// The user as they stand now, where they are a partner's.
+    partner_user: Option<PartnerUser>,
+    /// The user as they stand now, where they are a customer's.
+    customer_user: Option<CustomerUser>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl UserPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<Person>) -> Result<Self> {
+        let mut payload = Self { partner_user: None, customer_user: None, user_errors: Vec::new() };
+        let session = session(ctx)?;
+        match outcome {
+            Err(refusal) => payload.user_errors.push(refusal.into()),
+            Ok(Person { id, of: Belonging::Partner(partner), .. }) => {
+                let viewer = session.viewer().await?;
+                if let Decision::Visible(parent) = grant_partner::<Commercial>(&viewer, partner) {
+                    let key = RowKey { parent, list: PartnerUsers, id: id.0 };
+                    payload.partner_user = session.load(key).await?.map(PartnerUser);
+                }
+            }
+            Ok(Person { id, of: Belonging::Customer(customer, _), .. }) => {
+                let (viewer, subject) = (session.viewer().await?, session.subject(customer, None).await?);
+                if let Decision::Visible(parent) = grant::<SecurityConfig>(&viewer, &subject) {
+                    let key = RowKey { parent, list: CustomerUsers, id: id.0 };
+                    payload.customer_user = session.load(key).await?.map(CustomerUser);
+                }
+            }
+        }
+        Ok(payload)
     }
 }

@@ -138,3 +138,45 @@ pub fn reason(text: &str) -> Result<&str, Refusal> {
         )),
     }
 }
+
+/// What something is called, trimmed: 1 to 200 characters on one line.
+///
+/// # Errors
+/// INVALID where it is shorter, longer or on several lines.
+pub fn name<'t>(field: &str, text: &'t str) -> Result<&'t str, Refusal> {
+    let text = text.trim();
+    match text.chars().count() {
+        1..=200 if !text.contains(char::is_control) => Ok(text),
+        length => Err(Refusal::invalid(
+            field,
+            format!("a name has 1 to 200 characters on one line, this one has {length}"),
+        )),
+    }
+}
+
+/// The address belongs to somebody; it is not said to whom.
+#[must_use]
+pub fn email_taken(field: &str) -> Refusal {
+    Refusal::invalid(field, "this address is taken: a user has one address of their own")
+}
+
+/// An e-mail address, trimmed and in lower case. Whether somebody reads it only a letter could tell.
+///
+/// # Errors
+/// INVALID where it cannot be one.
+pub fn email(field: &str, text: &str) -> Result<String, Refusal> {
+    let address = text.trim().to_lowercase();
+    let well_formed = address.len() <= 254
+        && !address.contains(|c: char| c.is_whitespace() || c.is_control())
+        && address.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty()
+                && !domain.contains('@')
+                && domain.contains('.')
+                && domain.split('.').all(|label| !label.is_empty())
+        });
+    if well_formed {
+        Ok(address)
+    } else {
+        Err(Refusal::invalid(field, "this is no e-mail address: it takes one like `name@example.com`"))
+    }
+}

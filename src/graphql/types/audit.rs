@@ -82,6 +82,11 @@ impl PartnerAuditEvent {
     async fn new_value(&self) -> Option<&str> {
         self.0.event.new_value.as_deref()
     }
+
+    /// The request in which it was done; null for what was done past the gateway.
+    async fn request_id(&self) -> Option<String> {
+        self.0.event.request.map(|request| request.to_string())
+    }
 }
 
 /// An event of a customer's log.
@@ -123,5 +128,10 @@ impl CustomerAuditEvent {
     /// What is now.
     async fn new_value(&self) -> Option<&str> {
         self.0.event.new_value.as_deref()
+    }
+
+    /// The request in which it was done; null for what was done past the gateway.
+    async fn request_id(&self) -> Option<String> {
+        self.0.event.request.map(|request| request.to_string())
     }
 }

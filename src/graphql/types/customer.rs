@@ -10,17 +10,20 @@ use super::asset::{Asset, AssetFilter, Component, ComponentFilter};
 use super::audit::{AuditFilter, CustomerAuditEvent};
 use super::dashboard::PostureSummary;
 use super::evidence::{Evidence, PostureShare};
+use super::exposure::Exposure;
 use super::finding::{Finding, FindingFilter, FindingOrder, list_of};
 use super::scan::{Scan, ScanSchedule};
 use super::security::SecurityConfiguration;
+use super::user::CustomerUser;
 use super::visibility::{ClassVisibility, visibility};
 use crate::domain::global_id::GlobalId;
 use crate::graphql::connection::{
     Counted, PageArguments, Uncounted, counted, nodes_want, page, storable, uncounted,
 };
 use crate::graphql::enums::{DataClass, PortalAccess, all_into};
-use crate::graphql::gate::{ask, gate_directive, shown};
-use crate::graphql::loaders::{RollupKey, SecurityKey};
+use crate::graphql::error::bad_input;
+use crate::graphql::gate::{ask, ask_exposure, gate_directive, shown};
+use crate::graphql::loaders::{ExposureKey, RollupKey, SecurityKey};
 use crate::graphql::session::session;
 use crate::policy::{Activity, Class, Grant, Posture, Scope, SecurityConfig};
 use crate::store;
@@ -29,6 +32,7 @@ use crate::store::asset::Assets;
 use crate::store::audit::CustomerLog;
 use crate::store::component::Components;
 use crate::store::evidence::{EvidenceRecords, PostureShares};
+use crate::store::people::CustomerUsers;
 use crate::store::scan::{ScanSchedules, Scans};
 
 /// An end customer: one tenant.
@@ -295,11 +299,50 @@ impl Customer {
         Some(Ok(uncounted(self.row.id.0, &list, &page, |row| CustomerAuditEvent(row.clone()))))
     }
 
+    /// Who could see which class of its data at an instant, now where none is given: the gate's own decisions, about the facts
+    /// of then. For its own ADMINs; for partners null.
+    #[graphql(directive = gate_directive::apply(DataClass::Activity))]
+    async fn exposure(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "An instant up to now.")] at: Option<DateTime<Utc>>,
+    ) -> Option<Result<Exposure>> {
+        let asked = async {
+            let subject = session(ctx)?.subject(self.row.id, self.deciding.as_deref()).await?;
+            ask_exposure(ctx, "Customer", &subject).await
+        };
+        let grant = shown!(asked.await);
+        let session = tried!(session(ctx));
+        if at.is_some_and(|at| at > session.now()) {
+            return Some(Err(bad_input("`at` lies in the future: take an instant up to now, or none")));
+        }
+        // Nothing was recorded before, and the database does not reach as far back as a DateTime.
+        let at = at.map(|at| at.max(DateTime::UNIX_EPOCH));
+        let onlookers = tried!(session.load(ExposureKey(grant, at)).await).unwrap_or_default();
+        Some(Ok(Exposure::of(&onlookers, at.unwrap_or(session.now()))))
+    }
+
     /// Its roles, SAML settings and API keys.
     #[graphql(directive = gate_directive::apply(DataClass::SecurityConfig))]
     async fn security_configuration(&self, ctx: &Context<'_>) -> Option<Result<SecurityConfiguration>> {
         let grant = shown!(self.ask::<SecurityConfig>(ctx).await);
         let loaded = async { session(ctx)?.load(SecurityKey(grant)).await };
         loaded.await.transpose().map(|row| Ok(SecurityConfiguration { customer: self.row.id, row: row? }))
+    }
+
+    /// Its users, by name.
+    #[graphql(directive = gate_directive::apply(DataClass::SecurityConfig))]
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<CustomerUser>>> {
+        let grant = shown!(self.ask::<SecurityConfig>(ctx).await);
+        let page =
+            tried!(page(ctx, grant, &CustomerUsers, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &CustomerUsers, &page, |row| CustomerUser(row.clone()))))
     }
 }

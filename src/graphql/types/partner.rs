@@ -8,6 +8,7 @@ use super::billing::{BillingStatement, statement};
 use super::dashboard::{PartnerDashboard, dashboard};
 use super::prepaid::{PrepaidLicenses, prepaid_licenses};
 use super::quote::Quote;
+use super::user::PartnerUser;
 use crate::domain::global_id::GlobalId;
 use crate::graphql::connection::{Counted, PageArguments, Uncounted, counted, page, storable, uncounted};
 use crate::graphql::enums::{
@@ -22,6 +23,7 @@ use crate::store;
 use crate::store::access::PartnerAccesses;
 use crate::store::audit::PartnerLog;
 use crate::store::partner::Children;
+use crate::store::people::PartnerUsers;
 use crate::store::quote::PartnerQuotes;
 
 /// A reseller or MSSP.
@@ -188,5 +190,23 @@ impl Partner {
             Err(error) => return Some(Err(error)),
         };
         Some(Ok(uncounted(self.0.id.0, &list, &page, |row| PartnerAuditEvent(row.clone()))))
+    }
+
+    /// Its users, by name. For its ADMINs; for others null.
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<PartnerUser>>> {
+        let grant = shown!(ask_partner::<Commercial>(ctx, "Partner", self.0.id).await);
+        let page = match page(ctx, grant, &PartnerUsers, &PageArguments { first, after, last, before }).await
+        {
+            Ok(page) => page,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(uncounted(self.0.id.0, &PartnerUsers, &page, |row| PartnerUser(row.clone()))))
     }
 }

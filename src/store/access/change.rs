@@ -264,6 +264,23 @@ impl Changes<'_> {
         })
     }
 
+    /// Sets what the contract allows at most, and records it on both sides.
+    pub fn set_privilege_ceiling(&mut self, access: &LockedAccess, to: Privilege, reason: &str) -> &mut Self {
+        self.change_access(access, |sql| {
+            sql.push("privilege_ceiling = ").push_bind(to.rank());
+        });
+        self.record_for_both(
+            access.terms.partner,
+            access.key(),
+            &Event {
+                action: "access.privilege_ceiling_changed",
+                reason: Some(reason),
+                old_value: Some(access.terms.privilege_ceiling.as_str()),
+                new_value: Some(to.as_str()),
+            },
+        )
+    }
+
     /// Sets columns of an access and raises its version.
     pub(in crate::store) fn change_access(
         &mut self,

@@ -12,6 +12,11 @@ mod quote;
 mod statement;
 mod together;
 mod trial;
+mod partner;
+mod people;
+mod portal;
+mod privilege;
+mod users;
 
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
@@ -25,6 +30,16 @@ async fn mutate(client: &Client, field: &str, input: Value) -> Reply {
         "mutation ($input: {input_type}!) {{ {field}(input: $input) {{ \
          access {{ status operatingModel privilegeCeiling customerConsent consentUntil version postureVisible }} \
          userErrors {{ code message field }} }} }}"
+    );
+    client.query(&document, json!({ "input": input })).await
+}
+
+/// Sends one mutation of a customer with an input.
+async fn mutate_customer(client: &Client, field: &str, input: Value) -> Reply {
+    let input_type = format!("{}{}Input", field[..1].to_uppercase(), &field[1..]);
+    let document = format!(
+        "mutation ($input: {input_type}!) {{ {field}(input: $input) {{ \
+         customer {{ name portalAccess }} userErrors {{ code message field }} }} }}"
     );
     client.query(&document, json!({ "input": input })).await
 }

@@ -255,6 +255,9 @@ impl Reading<'_> {
         let exists = |exists: bool| if exists { Due::Shown } else { Due::Null };
         if let Some(class) = field.gate {
             return match parent {
+                "Customer" if field.name == "exposure" => {
+                    decided(facts.of_exposure(viewer, of.customer.unwrap()))
+                }
                 "Customer" => decided(facts.of_customer(viewer, class, of.customer.unwrap())),
                 "Access" | "Subscription" => decided(facts.of_access(viewer, class, of.access.unwrap())),
                 "Partner" => decided(Facts::of_partner(viewer, class, of.partner.unwrap())),
@@ -265,7 +268,7 @@ impl Reading<'_> {
         let is_customer = matches!(viewer, Viewer::Customer { .. });
         match (parent, field.name.as_str()) {
             // Not marked, for it is not about a customer; decided all the same (DESIGN.md 9).
-            ("Partner", "auditLog" | "quotes") => {
+            ("Partner", "auditLog" | "quotes" | "users") => {
                 decided(Facts::of_partner(viewer, DataClass::Commercial, of.partner.unwrap()))
             }
             ("Query", "viewer") => Due::Shown,

@@ -194,7 +194,8 @@ impl Change<'_> {
         // A consent whose time is over says the lower one, and no longer when it fell.
         for row in &mut to.accesses {
             let passed = row.consent_until.is_some_and(|until| until <= NOW);
-            if !hidden(row) && passed && dice.one_in(2) {
+            // But to those who are told who could see the customer at every past instant.
+            if !hidden(row) && !eyes.assignments(row.customer_id) && passed && dice.one_in(2) {
                 row.consent_until = Some(NOW - TimeDelta::hours(1));
             }
         }
@@ -246,6 +247,7 @@ impl Change<'_> {
             .iter()
             .filter_map(|membership| match *membership {
                 Membership::Customer(customer, user, _) if eyes.security(customer) => Some(user),
+                Membership::Partner(partner, user, _) if eyes.people(partner) => Some(user),
                 _ => None,
             })
             .collect();
@@ -263,8 +265,8 @@ impl Change<'_> {
             }
         }
         to.memberships.retain_mut(|membership| match membership {
-            Membership::Partner(_, user, role) => {
-                if user != viewer && dice.one_in(4) {
+            Membership::Partner(partner, user, role) => {
+                if user != viewer && !eyes.people(*partner) && dice.one_in(4) {
                     *role = dice.one_of(PartnerRole::ALL);
                 }
                 true
@@ -277,7 +279,9 @@ impl Change<'_> {
                 !dice.one_in(4)
             }
             Membership::Scanner(..) => !dice.one_in(4),
-            Membership::Assignment(_, _, user) => user == viewer || !dice.one_in(4),
+            Membership::Assignment(customer, _, user) => {
+                user == viewer || eyes.assignments(*customer) || !dice.one_in(4)
+            }
         });
     }
 

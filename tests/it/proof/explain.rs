@@ -16,7 +16,7 @@ use posture_gateway::store::scope::PoolSettings;
 use serde_json::{Value, json};
 
 use super::cells::Cells;
-use super::routes::Api;
+use super::routes::{Api, Field};
 use super::size::tried;
 use crate::support::app::{App, Client};
 use crate::support::world::NOW;
@@ -88,7 +88,9 @@ fn read(
     denied: &HashMap<String, (String, String)>,
     into: &mut Answers,
 ) {
-    for field in api.types[kind].iter().filter(|field| field.gate.is_some()) {
+    // Who could see a customer is told to its own people alone, whatever partners see of its ACTIVITY.
+    let of_class = |field: &&Field| field.gate.is_some() && field.name != "exposure";
+    for field in api.types[kind].iter().filter(of_class) {
         let mut path = path.clone();
         path.as_array_mut().unwrap().push(json!(field.name));
         let answer = match (&object[&field.name], denied.get(&path.to_string())) {

@@ -169,6 +169,24 @@ impl<'w> Eyes<'w> {
         self.who == Who::PartnerAdmin(partner)
     }
 
+    /// Whether the viewer is told of a partner's people: its own ADMINs, and an ADMIN of a customer who may know who could see it.
+    pub(super) fn people(&self, partner: PartnerId) -> bool {
+        match self.who {
+            Who::PartnerAdmin(own) => own == partner,
+            Who::Customer(own, CustomerRole::Admin, portal) => {
+                portal != PortalAccess::Disabled
+                    && self.of_customer(own).any(|access| access.partner_id == partner)
+            }
+            Who::PartnerOperator(_) | Who::Customer(..) | Who::PlatformAdmin | Who::Nobody => false,
+        }
+    }
+
+    /// Whether the viewer knows that an access is assigned to others: an ADMIN of the customer who may know who could see it.
+    pub(super) fn assignments(&self, customer: CustomerId) -> bool {
+        let partner = matches!(self.who, Who::PartnerAdmin(_) | Who::PartnerOperator(_));
+        !partner && self.activity(customer)
+    }
+
     /// Whether a licence that the viewer sees meters the customer's assets, or its scans: how many there are is
     /// commercial then (the declared exception of DESIGN.md 4).
     pub(super) fn metered(&self, customer: CustomerId, by: LicenseModel) -> bool {

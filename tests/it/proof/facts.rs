@@ -10,7 +10,7 @@ use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, QuoteId, Use
 use posture_gateway::domain::user::{PartnerRole, ViewerKind};
 use posture_gateway::policy::{
     AccessTerms, DataClass, HiddenReason, PartnerScope, Scope, Subject, Viewer, decide, decide_partner,
-    explain, explain_partner, partner_scope, scope,
+    explain, explain_exposure, explain_partner, grant_exposure, partner_scope, scope,
 };
 use posture_gateway::store::seed::{Access, Membership, World};
 
@@ -35,6 +35,8 @@ pub(super) struct Facts {
     assigned: HashSet<(UserId, AccessId)>,
     /// By whom each was made.
     quotes: HashMap<QuoteId, PartnerId>,
+    /// Where people belong, the disabled ones too.
+    members: HashMap<UserId, Viewer>,
 }
 
 impl Facts {
@@ -53,6 +55,7 @@ impl Facts {
             of_customer,
             assigned: HashSet::new(),
             quotes: world.quotes.iter().map(|row| (row.id, row.partner_id)).collect(),
+            members: HashMap::new(),
         };
         let mut known = HashMap::new();
         for membership in &world.memberships {
@@ -78,6 +81,7 @@ impl Facts {
             };
             facts.viewers.extend(viewer.map(|viewer| (user, viewer)));
         }
+        facts.members = known;
         facts
     }
 
@@ -182,6 +186,14 @@ impl Facts {
         Some(Denial { class, reason, message: explain_partner(viewer, class, partner) })
     }
 
+    /// The decision on who could see a customer.
+    pub(super) fn of_exposure(&self, viewer: &Viewer, customer: CustomerId) -> Option<Denial> {
+        let subject = self.subject(viewer, customer, self.deciding(viewer, customer));
+        let reason = grant_exposure(viewer, &subject).reason()?;
+        let message = explain_exposure(viewer, &subject, reason);
+        Some(Denial { class: DataClass::Activity, reason, message })
+    }
+
     /// Whether the organisation exists for the viewer.
     pub(super) fn knows_customer(&self, viewer: &Viewer, customer: CustomerId) -> bool {
         match *viewer {
@@ -221,7 +233,18 @@ impl Facts {
         match id {
             GlobalId::Partner(id) => self.knows_partner(viewer, id),
             GlobalId::Customer(id) => self.knows_customer(viewer, id),
-            GlobalId::User(id) => viewer.user() == id,
+            GlobalId::User(id) => {
+                let kept = match self.members.get(&id) {
+                    Some(Viewer::Partner { partner, .. }) => {
+                        Self::of_partner(viewer, DataClass::Commercial, *partner).is_none()
+                    }
+                    Some(Viewer::Customer { customer, .. }) => {
+                        self.of_customer(viewer, DataClass::SecurityConfig, *customer).is_none()
+                    }
+                    Some(Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. }) | None => false,
+                };
+                viewer.user() == id || kept
+            }
             GlobalId::Access(customer, id) => {
                 self.access(customer, id).is_some_and(|access| self.in_scope(viewer, access))
             }

@@ -7,7 +7,7 @@ use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
 use posture_gateway::domain::user::{PartnerRole, ViewerKind};
 use posture_gateway::policy::{
     AccessFacts, AccessTerms, DataClass, PartnerScope, Scope, Subject, Viewer, decide, decide_partner,
-    partner_scope, scope,
+    grant_exposure, partner_scope, scope,
 };
 use posture_gateway::store::seed::{Access, Membership, World};
 
@@ -163,12 +163,36 @@ impl<'w> Gate<'w> {
             world.plans.iter().for_each(|row| show("plans", row.name.clone()));
             world.plan_add_ons.iter().for_each(|row| show("plan_add_ons", row.code.clone()));
         }
+        // Who could see a customer is told to its own ADMINs, where they see its ACTIVITY.
+        let told = |customer: CustomerId| {
+            let subject = Subject { customer, access: None, portal_access: self.portals[&customer] };
+            grant_exposure(viewer, &subject).is_visible()
+        };
+        for access in world.accesses.iter().filter(|access| told(access.customer_id)) {
+            show("access_history", access.id.to_string());
+            for membership in &world.memberships {
+                match *membership {
+                    Membership::Partner(partner, user, _) if partner == access.partner_id => {
+                        show("partner_user_history", user.to_string());
+                    }
+                    Membership::Assignment(_, assigned, user) if assigned == access.id => {
+                        show("assignment_history", format!("{assigned} of {user}"));
+                    }
+                    _ => (),
+                }
+            }
+        }
         // Everyone sees themselves. A security configuration names the customer's people.
         show("users", viewer.user().to_string());
         for membership in &world.memberships {
             match *membership {
-                Membership::Partner(_, user, _) if user == viewer.user() => {
+                // An ADMIN keeps the partner's people.
+                Membership::Partner(partner, user, _)
+                    if user == viewer.user()
+                        || decide_partner(viewer, DataClass::Commercial, partner).is_visible() =>
+                {
                     show("partner_users", user.to_string());
+                    show("users", user.to_string());
                 }
                 Membership::Customer(customer, user, _) => {
                     let deciding = self.deciding(viewer, customer);

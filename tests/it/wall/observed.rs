@@ -12,9 +12,11 @@ pub(super) type Shown = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Every relation that the gateway may read, with what tells whose a row is.
 pub(super) const RELATIONS: &[(&str, &str)] = &[
+    ("access_history", "access_id"),
     ("accesses", "id"),
     ("api_keys", "customer_id"),
     ("assets", "customer_id"),
+    ("assignment_history", "concat(access_id, ' of ', user_id)"),
     ("components", "customer_id"),
     ("customer_audit_events", "customer_id"),
     ("customer_users", "user_id"),
@@ -27,6 +29,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ),
     ("operator_assignments", "concat(access_id, ' of ', user_id)"),
     ("partner_audit_events", "partner_id"),
+    ("partner_user_history", "user_id"),
     ("partner_users", "user_id"),
     ("partners", "id"),
     ("plan_add_ons", "code"),

@@ -91,7 +91,8 @@ pub(super) fn exhaustive() -> World {
         for terms in [open, Terms { model: OperatingModel::CoManaged, ..open }] {
             let customer = b.customer(rival, *portal);
             b.access(customer, rival, terms);
-            b.access(customer, partner, closed);
+            let access = b.access(customer, partner, closed);
+            b.assign(customer, access, operators[0]);
             for &role in CustomerRole::ALL {
                 b.customer_user(customer, role, false);
                 b.customer_user(customer, role, true);

@@ -72,7 +72,8 @@ async fn each_side_changes_its_own_half_of_its_own_accesses() {
         (ReadOnlyPortalAdmin, set(acme, consent), Ok(0)),
         (RivalAdmin, set(bolt, model), Ok(0)),
         (DistributorAdmin, set(bolt, model), Ok(0)),
-        (Operator, set(bolt, model), Ok(0)),
+        // It may lock what is assigned to it, and no more.
+        (Operator, set(bolt, model), denied()),
         (PlatformAdmin, set(bolt, model), Ok(0)),
         (Scanner, set(bolt, model), Ok(0)),
         (DisabledUser, set(acme, model), Ok(0)),
@@ -159,7 +160,8 @@ async fn a_customer_never_opens_its_own_portal() {
         (Persona::ReadOnlyPortalReader, set(bolt, 0), Ok(0)),
         (Persona::PartnerAdmin, set(bolt, 2), Ok(1)),
         (Persona::PartnerAdmin, set(cast.dune.customer, 2), Ok(0)),
-        (Persona::Operator, set(bolt, 2), Ok(0)),
+        // It may lock what is assigned to it, and no more.
+        (Persona::Operator, set(bolt, 2), Err(DENIED.to_owned())),
         (Persona::PlatformAdmin, set(bolt, 2), Ok(0)),
     ] {
         assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");

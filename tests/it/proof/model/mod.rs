@@ -14,11 +14,13 @@ use std::collections::BTreeSet;
 
 use async_graphql::parser::parse_query;
 use posture_gateway::domain::ids::UserId;
+use posture_gateway::domain::user::CustomerRole;
 use posture_gateway::store::seed::{World, deterministic_id};
 use serde_json::{Value, json};
 
 use self::answer::answer;
 use self::compare::{Placement, difference};
+use self::gate::Who;
 use self::nouns::Model;
 use self::sdl::Sdl;
 use super::queries::{Page, Query, query};
@@ -64,7 +66,9 @@ async fn whole_answers_are_what_the_model_says() {
     if worlds >= usize::try_from(WORLDS).unwrap() {
         let never: Vec<_> =
             sdl.coordinates_of_queries().into_iter().filter(|field| !all.reached.contains(field)).collect();
-        assert_eq!(never, [] as [String; 0], "nothing in any answer compared");
+        // What stands in a world was done past the gateway, in no request.
+        let never: Vec<_> = never.iter().filter(|field| !field.ends_with(".requestId")).collect();
+        assert_eq!(never, [] as [&String; 0], "nothing in any answer compared");
     }
 }
 
@@ -88,6 +92,20 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
         let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, placement };
         asked.with_pages(&document, all).await;
         all.viewers += usize::from(number < users.len() as u64);
+    }
+    // Few are told who could see them, and dice seldom ask them.
+    for user in &users {
+        let model = Model::new(&rows, NOW, *user);
+        if let Some(Who::Customer(_, CustomerRole::Admin)) = model.who {
+            let at = dice.one_of(&["", "(at: \"2026-06-01T12:00:00Z\")", "(at: \"2026-06-13T12:00:00Z\")"]);
+            let text = format!(
+                "{{ customer {{ exposure{at} {{ at partners {{ partner {{ name }} users {{ name role classes }} }} }} }} }}"
+            );
+            let client = app.sign_in(*user);
+            let placement = Placement::Errors;
+            let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, placement };
+            asked.compare(&text, all).await;
+        }
     }
 }
 

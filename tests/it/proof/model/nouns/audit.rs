@@ -49,6 +49,8 @@ impl<'w> Model<'w> {
             "reason" => leaf(row.reason.clone()),
             "oldValue" => leaf(row.old_value.clone()),
             "newValue" => leaf(row.new_value.clone()),
+            // Written past the gateway.
+            "requestId" => leaf(Value::Null),
             _ => return None,
         })
     }
@@ -63,6 +65,8 @@ pub(super) fn customer_audit_event<'w>(row: &'w CustomerAuditEvent, name: &str) 
         "reason" => leaf(row.reason.clone()),
         "oldValue" => leaf(row.old_value.clone()),
         "newValue" => leaf(row.new_value.clone()),
+        // Written past the gateway.
+        "requestId" => leaf(Value::Null),
         _ => return None,
     })
 }

@@ -23,7 +23,8 @@ impl<'w> Model<'w> {
         let own = row.customer_id;
         let class = match name {
             "auditLog" => Some(ACTIVITY),
-            "securityConfiguration" => Some(SECURITY_CONFIG),
+            "exposure" => return Some(self.exposure(row, arguments)),
+            "securityConfiguration" | "users" => Some(SECURITY_CONFIG),
             "findings" | "posture" | "assets" | "components" | "scans" | "scanSchedules" | "evidence"
             | "postureShares" | "lastScanAt" => Some(POSTURE),
             _ => None,
@@ -72,6 +73,7 @@ impl<'w> Model<'w> {
             "lastScanAt" => maybe_instant(self.last_scan(own)),
             "posture" => self.posture(own),
             "securityConfiguration" => self.security_configuration(own),
+            "users" => self.customer_users(row, arguments),
             "findings" => self.findings(row, arguments),
             "assets" => {
                 list!(assets, Asset, "Asset", |row| (row.value.clone(), row.id), |row: &seed::Asset| {

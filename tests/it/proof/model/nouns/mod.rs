@@ -6,6 +6,7 @@ mod billing;
 mod customer;
 mod dashboard;
 mod partner;
+mod people;
 mod posture;
 mod query;
 mod sales;

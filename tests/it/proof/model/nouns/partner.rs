@@ -44,6 +44,8 @@ impl<'w> Model<'w> {
             "accesses" => self.accesses_of(row, arguments),
             "dashboard" => self.dashboard(row),
             "billing" => self.billing(row, arguments),
+            "users" if self.reads_the_books(row.id) => self.partner_users(row, arguments),
+            "users" => Answer::Hidden(COMMERCIAL, "ROLE"),
             "auditLog" => {
                 if self.reads_the_books(row.id) {
                     self.partner_audit_log(row, arguments)

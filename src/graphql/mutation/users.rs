@@ -1,0 +1,131 @@
+//! `disableUser` and `enableUser`: who may sign in, of the own people and of those whom one operates.
+
+use async_graphql::{Context, ID, InputObject, Object, Result};
+
+use super::payload::UserPayload;
+use super::portal::lock_for;
+use super::refusal::{self, Refusal};
+use super::writing::{Begun, Stop, Writing, begin};
+use crate::domain::global_id::GlobalId;
+use crate::domain::ids::CustomerId;
+use crate::domain::user::CustomerRole;
+use crate::policy::{DataClass, Operation, Viewer, decide, explain};
+use crate::store::change::Changes;
+use crate::store::people::{self, Belonging, Logs, Person};
+
+/// A user who may no longer sign in.
+#[derive(InputObject)]
+pub struct DisableUserInput {
+    /// Whom: nobody disables themself.
+    user_id: ID,
+    /// Why: 3 to 500 characters, where one is given.
+    reason: Option<String>,
+}
+
+/// A user who may sign in again.
+#[derive(InputObject)]
+pub struct EnableUserInput {
+    /// Whom.
+    user_id: ID,
+    /// Why: 3 to 500 characters, where one is given.
+    reason: Option<String>,
+}
+
+/// Mutations of who may sign in.
+#[derive(Default)]
+pub struct UserMutations;
+
+/// Mutations of who may sign in.
+#[Object]
+impl UserMutations {
+    /// Disables a user from the next request on. A partner's admins their own users, a customer's admins with a FULL portal
+    /// theirs, and an operating partner the customer's READ_ONLY users. Audited on the side(s) it concerns.
+    async fn disable_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom and why.")] input: DisableUserInput,
+    ) -> Result<UserPayload> {
+        let outcome = match begin(ctx, Operation::DisableUser).await? {
+            Begun::Before(outcome) => outcome,
+            Begun::Now(mut writing) => {
+                let done = Box::pin(set(&mut writing, &input.user_id, input.reason.as_deref(), false)).await;
+                writing.end(done).await?
+            }
+        };
+        UserPayload::of(ctx, outcome).await
+    }
+
+    /// Lets a disabled user sign in again; for whoever could disable them. Audited on the side(s) it concerns.
+    async fn enable_user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom and why.")] input: EnableUserInput,
+    ) -> Result<UserPayload> {
+        let outcome = match begin(ctx, Operation::EnableUser).await? {
+            Begun::Before(outcome) => outcome,
+            Begun::Now(mut writing) => {
+                let done = Box::pin(set(&mut writing, &input.user_id, input.reason.as_deref(), true)).await;
+                writing.end(done).await?
+            }
+        };
+        UserPayload::of(ctx, outcome).await
+    }
+}
+
+async fn set(
+    writing: &mut Writing<'_>,
+    id: &ID,
+    reason: Option<&str>,
+    enabled: bool,
+) -> Result<Person, Stop> {
+    let missing = || Refusal::not_found("user", "userId");
+    let Ok(GlobalId::User(user)) = id.parse() else { return Err(missing().into()) };
+    let person = people::person(&mut writing.writer, user).await?.ok_or_else(missing)?;
+    if user == writing.viewer().user() {
+        return Err(Refusal::not_permitted("nobody disables or enables themself: ask another ADMIN").into());
+    }
+    let logs = match person.of {
+        // Whoever finds a partner's user other than themself is an ADMIN of that partner.
+        Belonging::Partner(partner) => Logs { partner: Some((partner, None)), customer: None },
+        Belonging::Customer(customer, role) => of_customer(writing, customer, role).await?,
+    };
+    let reason = reason.map(refusal::reason).transpose()?;
+    let is_enabled = people::lock_enabled(&mut writing.writer, user).await?.ok_or_else(missing)?;
+    if is_enabled == enabled {
+        let word = if enabled { "enabled" } else { "disabled" };
+        return Err(Refusal::no_change("userId", format!("the user is {word} already")).into());
+    }
+    let mut changes = Changes::new(&writing.author);
+    changes.set_enabled(&person, enabled, reason, &logs);
+    changes.execute(&mut writing.writer).await?;
+    Ok(person)
+}
+
+/// Whether the viewer keeps a customer's people, and where it is recorded.
+async fn of_customer(
+    writing: &mut Writing<'_>,
+    customer: CustomerId,
+    role: CustomerRole,
+) -> Result<Logs, Stop> {
+    let missing = || Refusal::not_found("user", "userId");
+    let locked = lock_for(writing, customer).await?.ok_or_else(missing)?;
+    let (viewer, subject) = (*writing.viewer(), locked.subject(writing.now()));
+    if let Some(reason) = decide(&viewer, DataClass::SecurityConfig, &subject).reason() {
+        return Err(
+            Refusal::not_permitted(explain(&viewer, DataClass::SecurityConfig, &subject, reason)).into()
+        );
+    }
+    match (viewer, role) {
+        (Viewer::Partner { .. }, CustomerRole::Admin) => Err(Refusal::not_permitted(
+            "an operating partner keeps READ_ONLY users only: an ADMIN is kept by the customer's ADMINs",
+        )
+        .into()),
+        (Viewer::Partner { partner, .. }, CustomerRole::ReadOnly) => Ok(Logs {
+            partner: Some((partner, locked.access.map(|access| access.key()))),
+            customer: Some(customer),
+        }),
+        (Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. }, _) => {
+            Ok(Logs { partner: None, customer: Some(customer) })
+        }
+    }
+}
