@@ -199,7 +199,7 @@ impl Change<'_> {
         for row in &mut to.accesses {
             let passed = row.consent_until.is_some_and(|until| until <= NOW);
             // But to those who are told who could see the customer at every past instant.
-            if !hidden(row) && !eyes.assignments(row.customer_id) && passed && dice.one_in(2) {
+            if !hidden(row) && !eyes.exposure(row.customer_id) && passed && dice.one_in(2) {
                 row.consent_until = Some(NOW - TimeDelta::hours(1));
             }
         }
@@ -337,8 +337,8 @@ impl Change<'_> {
                 !dice.one_in(4)
             }
             Membership::Scanner(..) => !dice.one_in(4),
-            Membership::Assignment(customer, _, user) => {
-                user == viewer || eyes.assignments(*customer) || !dice.one_in(4)
+            Membership::Assignment(customer, access, user) => {
+                user == viewer || eyes.assignments(*customer, *access) || !dice.one_in(4)
             }
         });
     }

@@ -197,10 +197,17 @@ impl<'w> Eyes<'w> {
         }
     }
 
-    /// Whether the viewer knows that an access is assigned to others: an ADMIN of the customer who may know who could see it.
-    pub(super) fn assignments(&self, customer: CustomerId) -> bool {
+    /// Whether the viewer is told who could see a customer: its own ADMINs where they see its activity.
+    pub(super) fn exposure(&self, customer: CustomerId) -> bool {
         let partner = matches!(self.who, Who::PartnerAdmin(_) | Who::PartnerOperator(_));
         !partner && self.activity(customer)
+    }
+
+    /// Whether the viewer knows to whom an access is assigned: who may know who could see the customer, and the ADMINs of its
+    /// partner, who keep the lists of their operators.
+    pub(super) fn assignments(&self, customer: CustomerId, access: AccessId) -> bool {
+        let keeps = |row: &Access| row.id == access && self.log(row.partner_id);
+        self.exposure(customer) || self.world.accesses.iter().any(keeps)
     }
 
     /// Whether a licence that the viewer sees meters the customer's assets, or its scans: how many there are is

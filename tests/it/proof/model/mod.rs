@@ -93,13 +93,15 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
         asked.with_pages(&document, all).await;
         all.viewers += usize::from(number < users.len() as u64);
     }
-    // Few are told who could see them, and dice seldom ask them.
+    // Few are told who could see them and how they keep themselves safe, and dice seldom ask them.
     for user in &users {
         let model = Model::new(&rows, NOW, *user);
         if let Some(Who::Customer(_, CustomerRole::Admin)) = model.who {
             let at = dice.one_of(&["", "(at: \"2026-06-01T12:00:00Z\")", "(at: \"2026-06-13T12:00:00Z\")"]);
             let text = format!(
-                "{{ customer {{ exposure{at} {{ at partners {{ partner {{ name }} users {{ name role classes }} }} }} }} }}"
+                "{{ customer {{ exposure{at} {{ at partners {{ partner {{ name }} users {{ name role classes }} }} }} \
+                 users(first: 5) {{ nodes {{ name disabledAt }} }} \
+                 securityConfiguration {{ apiKeys {{ lastFour revokedAt }} }} }} }}"
             );
             let client = app.sign_in(*user);
             let placement = Placement::Errors;
