@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use posture_gateway::domain::access::AccessStatus;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::UserId;
-use posture_gateway::store::seed::{Membership, World};
+use posture_gateway::domain::user::CustomerRole;
+use posture_gateway::store::seed::{self, Membership, World};
 use serde_json::Value;
 
 use super::changes::change;
@@ -20,8 +22,6 @@ use crate::support::dice::Dice;
 
 /// Worlds in every run.
 const WORLDS: u64 = 8;
-/// Viewers a world, each with a change of its own.
-const VIEWERS: usize = 2;
 /// Documents of mutations a viewer.
 const DOCUMENTS: usize = 12;
 /// Times that a viewer tries a mutation that is to be done.
@@ -96,13 +96,18 @@ const TERMS: [(&str, &str); 5] = [
 fn sensible(eyes: &Eyes<'_>, shown: &World, dice: &mut Dice) -> Vec<(&'static str, Vec<String>)> {
     let mut inputs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut add = |field, input: String| inputs.entry(field).or_default().push(input);
-    let terms = "plan: \"Basic\", licenseModel: PER_ASSET, quantity: 5, billingCycle: ANNUAL, addOns: [\"sso\"]";
+    let terms =
+        "plan: \"Basic\", licenseModel: PER_ASSET, quantity: 5, billingCycle: ANNUAL, addOns: [\"sso\"]";
     let reason = "reason: \"as agreed\"";
-    add("createCustomer", format!("name: \"New\", adminEmail: \"founder@new.example\", licenses: {{ {terms} }}"));
+    add(
+        "createCustomer",
+        format!("name: \"New\", adminEmail: \"founder@new.example\", licenses: {{ {terms} }}"),
+    );
     add("createCustomer", "name: \"New\"".to_owned());
     add(
         "createPartner",
-        "name: \"New\", adminEmail: \"partner@new.example\", adminName: \"Ada\", customerDataAccess: SUPPORT".to_owned(),
+        "name: \"New\", adminEmail: \"partner@new.example\", adminName: \"Ada\", customerDataAccess: SUPPORT"
+            .to_owned(),
     );
     for model in ["PER_ASSET", "PER_SCAN", "UNLIMITED"] {
         add("buyPrepaidLicenses", format!("licenseModel: {model}, quantity: 100"));
@@ -114,9 +119,16 @@ fn sensible(eyes: &Eyes<'_>, shown: &World, dice: &mut Dice) -> Vec<(&'static st
     for row in &shown.customers {
         let id = GlobalId::Customer(row.customer_id);
         add("createQuote", format!("customerId: \"{id}\", {terms}"));
-        add("inviteCustomerUser", format!("customerId: \"{id}\", email: \"reader@new.example\", role: READ_ONLY"));
+        add(
+            "inviteCustomerUser",
+            format!("customerId: \"{id}\", email: \"reader@new.example\", role: READ_ONLY"),
+        );
     }
-    for row in shown.quotes.iter().filter(|row| row.accepted_at.is_none()) {
+    let is_sold = |row: &seed::Quote| {
+        let pair = (row.partner_id, row.customer_id);
+        shown.accesses.iter().any(|row| row.status.is_live() && (row.partner_id, row.customer_id) == pair)
+    };
+    for row in shown.quotes.iter().filter(|row| row.accepted_at.is_none() && !is_sold(row)) {
         add("acceptQuote", format!("quoteId: \"{}\"", GlobalId::Quote(row.customer_id, row.id)));
     }
     for membership in &eyes.world().memberships {
@@ -128,7 +140,10 @@ fn sensible(eyes: &Eyes<'_>, shown: &World, dice: &mut Dice) -> Vec<(&'static st
             add("enableUser", format!("userId: \"{user}\""));
             for row in &shown.accesses {
                 let access = GlobalId::Access(row.customer_id, row.id);
-                add("assignOperator", format!("accessId: \"{access}\", operatorId: \"{user}\", assigned: true"));
+                add(
+                    "assignOperator",
+                    format!("accessId: \"{access}\", operatorId: \"{user}\", assigned: true"),
+                );
             }
         }
         if let Membership::Customer(customer, user, _) = membership
@@ -143,14 +158,16 @@ fn sensible(eyes: &Eyes<'_>, shown: &World, dice: &mut Dice) -> Vec<(&'static st
         let of = format!("accessId: \"{}\"", GlobalId::Access(row.customer_id, row.id));
         add("setPartnerConsent", format!("{of}, consent: SUPPORT"));
         add("setPartnerConsent", format!("{of}, consent: MANAGE"));
-        add("electOperatingModel", format!("{of}, operatingModel: CO_MANAGED"));
-        add("electOperatingModel", format!("{of}, operatingModel: CUSTOMER_MANAGED"));
+        if row.status == AccessStatus::Trial {
+            add("electOperatingModel", format!("{of}, operatingModel: CO_MANAGED"));
+            add("electOperatingModel", format!("{of}, operatingModel: CUSTOMER_MANAGED"));
+            add("convertTrial", of.clone());
+        }
         add("acknowledgeUsageAlert", of.clone());
         add("addAddOn", format!("{of}, code: \"sso\""));
         add("removeAddOn", format!("{of}, code: \"sso\""));
         add("assignPrepaidLicense", of.clone());
         add("unassignPrepaidLicense", of.clone());
-        add("convertTrial", of.clone());
         add("changeOperatingModel", format!("{of}, operatingModel: CO_MANAGED, {reason}"));
         add("setPrivilegeCeiling", format!("{of}, ceiling: NONE, {reason}"));
         for field in ["suspendAccess", "resumeAccess", "endAccess"] {
@@ -268,14 +285,24 @@ async fn what_is_hidden_changes_no_mutation() {
     for seed in size::seeds(WORLDS) {
         let mut dice = Dice::new(seed);
         let world = worlds::generate_with_sales(seed);
-        let mut users: Vec<_> = world
-            .users
-            .iter()
-            .map(|row| row.id)
-            .filter(|user| Eyes::of(&world, *user).who != Who::Nobody)
-            .collect();
-        for _ in 0..VIEWERS.min(users.len()) {
-            let user = users.swap_remove(dice.below(users.len()));
+        // One of each kind that does most, and anybody else, the platform's admins among them.
+        let of_kind = |nth: usize| {
+            let is = move |who: Who| match who {
+                Who::PartnerAdmin(_) => nth == 0,
+                Who::Customer(_, CustomerRole::Admin, _) => nth == 1,
+                Who::PartnerOperator(_) | Who::Customer(..) => nth == 2,
+                Who::PlatformAdmin => nth > 1,
+                Who::Nobody => false,
+            };
+            let users = world.users.iter().map(|row| row.id);
+            users.filter(|user| is(Eyes::of(&world, *user).who)).collect::<Vec<_>>()
+        };
+        let last = if seed % 4 == 0 { 3 } else { 2 };
+        for users in [0, 1, last].map(of_kind) {
+            if users.is_empty() {
+                continue;
+            }
+            let user = dice.one_of(&users);
             compare(seed, &world, user, &mut dice, &mut tally).await;
         }
         tried += 1;

@@ -120,7 +120,9 @@ fn lists(partner: Option<PartnerId>, dice: &mut Dice) -> String {
         );
     }
     let arguments = partner.map_or(String::new(), |id| format!("(id: \"{}\")", GlobalId::Partner(id)));
-    format!("{{ viewer {{ id name kind }} plans {{ name }} addOns {{ code }} partner{arguments} {{ {body}}} }}")
+    format!(
+        "{{ viewer {{ id name kind }} plans {{ name }} addOns {{ code }} partner{arguments} {{ {body}}} }}"
+    )
 }
 
 /// The global id of a changed row, where its kind has one.
