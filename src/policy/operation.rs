@@ -123,16 +123,16 @@ impl Operation {
             | Self::BuyPrepaidLicenses
             | Self::AssignPrepaidLicense
             | Self::UnassignPrepaidLicense
-            | Self::AcknowledgeUsageAlert => &[Caller::PartnerAdmin],
+            | Self::AcknowledgeUsageAlert
+            // Ceiling, portal, whitelist and tree are the partner's to keep.
+            | Self::SetPrivilegeCeiling
+            | Self::SetPortalAccess
+            | Self::AssignOperator
+            | Self::CreatePartner => &[Caller::PartnerAdmin],
             // The customer's decisions, at all times.
             Self::SetPartnerConsent | Self::ElectOperatingModel => &[Caller::CustomerAdmin],
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
-            // Ceiling, portal, whitelist and tree are the partner's to keep.
-            Self::SetPrivilegeCeiling
-            | Self::SetPortalAccess
-            | Self::AssignOperator
-            | Self::CreatePartner => &[Caller::PartnerAdmin],
             // Operating partners, and whoever keeps their own people.
             Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]

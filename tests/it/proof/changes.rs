@@ -11,6 +11,7 @@ use posture_gateway::domain::ids::{CustomerId, PartnerId, UserId};
 use posture_gateway::domain::subscription::LicenseModel;
 use posture_gateway::domain::user::{CustomerRole, PartnerRole};
 use posture_gateway::store::seed::{self, Membership, World, deterministic_id};
+use rust_decimal::Decimal;
 
 use super::eyes::{Eyes, Who};
 use super::worlds::{more_of, newcomer, rival};
@@ -24,6 +25,7 @@ pub(super) fn change(world: &World, viewer: UserId, seed: u64) -> World {
     change.organisations();
     change.accesses();
     change.prices();
+    change.sales();
     change.people();
     for customer in change.to.customers.iter().map(|row| row.customer_id).collect::<Vec<_>>() {
         change.posture(customer);
@@ -149,7 +151,7 @@ impl Change<'_> {
             ($($table:ident)*) => {$( self.to.$table.retain(|row| !gone.contains(&row.customer_id)); )*};
         }
         forget! {
-            customers accesses subscriptions add_ons assets findings components scans scan_reports scan_schedules
+            customers accesses subscriptions add_ons quotes usage_alerts assets findings components scans scan_reports scan_schedules
             scan_schedule_targets evidence posture_shares security_settings api_keys customer_audit_events
         }
         self.to.partner_audit_events.retain(|row| row.customer_id.is_none_or(|id| !gone.contains(&id)));
@@ -191,11 +193,13 @@ impl Change<'_> {
             |membership| !matches!(membership, Membership::Assignment(_, id, _) if gone.contains(id)),
         );
         to.subscriptions.retain(|row| !gone.contains(&row.access_id));
+        to.usage_alerts.retain(|row| !gone.contains(&row.access_id));
+        to.quotes.retain(|row| row.access_id.is_none_or(|id| !gone.contains(&id)));
         // A consent whose time is over says the lower one, and no longer when it fell.
         for row in &mut to.accesses {
             let passed = row.consent_until.is_some_and(|until| until <= NOW);
             // But to those who are told who could see the customer at every past instant.
-            if !hidden(row) && !eyes.assignments(row.customer_id) && passed && dice.one_in(2) {
+            if !hidden(row) && !eyes.exposure(row.customer_id) && passed && dice.one_in(2) {
                 row.consent_until = Some(NOW - TimeDelta::hours(1));
             }
         }
@@ -210,21 +214,22 @@ impl Change<'_> {
             |row| row.access_id,
             |dice, row| {
                 dice.one_of(&["Basic", "Pro", "Secret"]).clone_into(&mut row.plan);
-                row.price += rust_decimal::Decimal::ONE;
+                row.price += Decimal::ONE;
                 row.quantity = row.quantity.map(|quantity| quantity + 1);
             },
         );
         to.add_ons.retain(|row| !gone.contains(&row.access_id));
+        to.usage_alerts.retain(|row| !gone.contains(&row.access_id));
     }
 
-    /// Prices, and whether a licence is prepaid, which only the unit cost tells.
+    /// Whether a licence is prepaid, which only the unit cost and its partner's purse tell; and prices.
     fn prices(&mut self) {
-        if self.eyes.prices() {
-            return;
-        }
-        let Self { dice, to, .. } = self;
+        let Self { eyes, dice, to, .. } = self;
         for row in &mut to.subscriptions {
-            row.prepaid ^= dice.one_in(2);
+            row.prepaid ^= !eyes.purse(row.partner_id) && dice.one_in(2);
+        }
+        if eyes.prices() {
+            return;
         }
         let id = |row: &seed::Price| (row.license_model, row.currency.clone(), row.valid_from);
         stir(
@@ -235,6 +240,59 @@ impl Change<'_> {
             |dice, row| {
                 row.unit_cost = dice.one_of(&[1, 77, 123_456]).into();
                 row.prepaid_unit_cost = dice.one_of(&[0, 66]).into();
+            },
+        );
+    }
+
+    /// The catalogue in other currencies, rivals' quotes and prepaid licences, and alerts that are withheld.
+    fn sales(&mut self) {
+        let name = self.mark();
+        let Self { eyes, dice, to, .. } = self;
+        let amount = |dice: &mut Dice| Decimal::from(dice.below(1_000_000));
+        stir(
+            dice,
+            &mut to.plans,
+            |row| !eyes.catalogue(&row.currency),
+            |row| (row.name.clone(), row.license_model, row.currency.clone()),
+            |dice, row| (row.monthly_price, row.annual_price) = (amount(dice), amount(dice)),
+        );
+        stir(
+            dice,
+            &mut to.plan_add_ons,
+            |row| !eyes.catalogue(&row.currency),
+            |row| (row.code.clone(), row.currency.clone()),
+            |dice, row| (row.monthly_price, row.annual_price) = (amount(dice), amount(dice)),
+        );
+        stir(
+            dice,
+            &mut to.quotes,
+            |row| !eyes.log(row.partner_id),
+            |row| row.id,
+            |dice, row| {
+                row.plan.clone_from(&name);
+                row.price = amount(dice);
+                row.created_at -= TimeDelta::days(1);
+                row.operating_model = dice.one_of(OperatingModel::ALL);
+                if row.accepted_at.is_some() && dice.one_in(2) {
+                    (row.accepted_at, row.access_id) = (None, None);
+                }
+            },
+        );
+        stir(
+            dice,
+            &mut to.prepaid_purchases,
+            |row| !eyes.purse(row.partner_id),
+            |row| row.id,
+            |dice, row| row.quantity += 1 + i32::try_from(dice.below(100_000)).unwrap(),
+        );
+        stir(
+            dice,
+            &mut to.usage_alerts,
+            |row| !eyes.alert(row.access_id),
+            |row| row.access_id,
+            |_, row| {
+                row.acknowledged_at = Some(row.raised_at + TimeDelta::hours(1));
+                row.acknowledged_by = Some(name.clone());
             },
         );
     }
@@ -279,8 +337,8 @@ impl Change<'_> {
                 !dice.one_in(4)
             }
             Membership::Scanner(..) => !dice.one_in(4),
-            Membership::Assignment(customer, _, user) => {
-                user == viewer || eyes.assignments(*customer) || !dice.one_in(4)
+            Membership::Assignment(customer, access, user) => {
+                user == viewer || eyes.assignments(*customer, *access) || !dice.one_in(4)
             }
         });
     }
@@ -519,7 +577,7 @@ impl Change<'_> {
         // No e-mail address twice.
         new.users.iter_mut().for_each(|row| row.email = None);
         add! {
-            customers users memberships accesses subscriptions add_ons assets findings components scans scan_reports
+            customers users memberships accesses subscriptions add_ons quotes prepaid_purchases usage_alerts assets findings components scans scan_reports
             scan_schedules scan_schedule_targets evidence posture_shares security_settings api_keys
             partner_audit_events customer_audit_events
         }

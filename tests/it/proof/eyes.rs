@@ -4,7 +4,7 @@
 
 use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
 use posture_gateway::domain::customer::PortalAccess;
-use posture_gateway::domain::ids::{CustomerId, PartnerId, UserId};
+use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
 use posture_gateway::domain::subscription::LicenseModel;
 use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::{Access, Membership, World};
@@ -164,9 +164,25 @@ impl<'w> Eyes<'w> {
         matches!(self.who, Who::PartnerAdmin(_) | Who::PlatformAdmin)
     }
 
-    /// A partner's audit log: its own ADMINs'.
+    /// A partner's audit log and its quotes: its own ADMINs'.
     pub(super) fn log(&self, partner: PartnerId) -> bool {
         self.who == Who::PartnerAdmin(partner)
+    }
+
+    /// A partner's prepaid licences: PRICING of that partner.
+    pub(super) fn purse(&self, partner: PartnerId) -> bool {
+        self.log(partner) || self.who == Who::PlatformAdmin
+    }
+
+    /// The catalogue in a currency: for who sells in it, and for who keeps it.
+    pub(super) fn catalogue(&self, currency: &str) -> bool {
+        let sells = |own| self.world.partners.iter().any(|row| row.id == own && row.currency == currency);
+        self.who == Who::PlatformAdmin || self.employer().is_some_and(sells)
+    }
+
+    /// What is told of the metering of an access: as its subscription, which it is a part of.
+    pub(super) fn alert(&self, access: AccessId) -> bool {
+        self.world.accesses.iter().any(|row| row.id == access && self.subscription(row))
     }
 
     /// Whether the viewer is told of a partner's people: its own ADMINs, and an ADMIN of a customer who may know who could see it.
@@ -181,10 +197,17 @@ impl<'w> Eyes<'w> {
         }
     }
 
-    /// Whether the viewer knows that an access is assigned to others: an ADMIN of the customer who may know who could see it.
-    pub(super) fn assignments(&self, customer: CustomerId) -> bool {
+    /// Whether the viewer is told who could see a customer: its own ADMINs where they see its activity.
+    pub(super) fn exposure(&self, customer: CustomerId) -> bool {
         let partner = matches!(self.who, Who::PartnerAdmin(_) | Who::PartnerOperator(_));
         !partner && self.activity(customer)
+    }
+
+    /// Whether the viewer knows to whom an access is assigned: who may know who could see the customer, and the ADMINs of its
+    /// partner, who keep the lists of their operators.
+    pub(super) fn assignments(&self, customer: CustomerId, access: AccessId) -> bool {
+        let keeps = |row: &Access| row.id == access && self.log(row.partner_id);
+        self.exposure(customer) || self.world.accesses.iter().any(keeps)
     }
 
     /// Whether a licence that the viewer sees meters the customer's assets, or its scans: how many there are is
@@ -228,6 +251,10 @@ impl<'w> Eyes<'w> {
             access.is_some_and(|access| self.subscription(access))
         });
         shown.partner_audit_events.retain(|row| self.log(row.partner_id));
+        shown.quotes.retain(|row| self.log(row.partner_id));
+        shown.prepaid_purchases.retain(|row| self.purse(row.partner_id));
+        shown.plans.retain(|row| self.catalogue(&row.currency));
+        shown.plan_add_ons.retain(|row| self.catalogue(&row.currency));
         shown.customer_audit_events.retain(|row| self.activity(row.customer_id));
         shown.api_keys.retain(|row| self.security(row.customer_id));
         macro_rules! posture {
@@ -255,7 +282,10 @@ impl<'w> Eyes<'w> {
             | "posture_shares" => customer(&|id| self.posture(id)),
             "customer_audit_events" => customer(&|id| self.activity(id)),
             "security_settings" | "api_keys" => customer(&|id| self.security(id)),
-            "partner_audit_events" => uuid("partner_id").is_some_and(|id| self.log(PartnerId(id))),
+            "partner_audit_events" | "quotes" => uuid("partner_id").is_some_and(|id| self.log(PartnerId(id))),
+            "prepaid_purchases" => uuid("partner_id").is_some_and(|id| self.purse(PartnerId(id))),
+            "usage_alerts" => uuid("access_id").is_some_and(|id| self.alert(AccessId(id))),
+            "plans" | "plan_add_ons" => row["currency"].as_str().is_some_and(|own| self.catalogue(own)),
             "partners" => uuid("id").is_some_and(|id| self.partner(PartnerId(id))),
             "accesses" | "subscriptions" => {
                 let id = uuid(if table == "accesses" { "id" } else { "access_id" });

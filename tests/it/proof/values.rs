@@ -69,6 +69,14 @@ impl Values {
         let found = world.findings.iter().flat_map(|row| [Some(row.title.clone()), row.cve.clone()]);
         let found = found.flatten().chain(world.assets.iter().map(|row| row.value.clone()));
         texts.insert("text", found.chain(world.components.iter().map(|row| row.name.clone())).collect());
+        // Addresses that nobody has: one that is taken is refused, whoever has it.
+        for argument in ["email", "adminEmail"] {
+            texts.insert(argument, (1..6).map(|nth| format!("new-{nth}@example.org")).collect());
+        }
+        texts.insert("currency", vec!["EUR".to_owned(), "USD".to_owned()]);
+        for argument in ["addOns", "code"] {
+            texts.insert(argument, world.plan_add_ons.iter().map(|row| row.code.clone()).collect());
+        }
         texts.retain(|_, texts| !texts.is_empty());
         Self { ids, texts }
     }

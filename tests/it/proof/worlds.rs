@@ -76,9 +76,7 @@ pub(super) fn generate_with_sales(seed: u64) -> World {
             annual_price,
         });
     }
-    for sold in b.rows.subscriptions.clone() {
-        b.sales(&sold);
-    }
+    b.sales_of_all();
     b.rows
 }
 
@@ -99,6 +97,7 @@ pub(super) fn newcomer(seed: u64, partners: &[seed::Partner]) -> World {
     b.customer_people(customer);
     b.posture(customer);
     b.partner_events(&ids);
+    b.sales_of_all();
     b.rows.partners.clear();
     b.rows
 }
@@ -114,6 +113,7 @@ pub(super) fn rival(
     b.rows.partners.push(partner.clone());
     b.rows.customers.push(customer.clone());
     b.access(customer.customer_id, partner.id, live_already);
+    b.sales_of_all();
     b.rows.partners.clear();
     b.rows.customers.clear();
     b.rows
@@ -307,6 +307,12 @@ impl Builder {
             self.subscription(customer, id, partner, status);
         }
         id
+    }
+
+    fn sales_of_all(&mut self) {
+        for sold in self.rows.subscriptions.clone() {
+            self.sales(&sold);
+        }
     }
 
     /// What belongs to a subscription, and what it could have been sold from.
