@@ -191,11 +191,11 @@ impl Life {
                 self.sql(format!(
                     "update accesses set status = 'SUSPENDED' where {this} and status = 'ACTIVE'"
                 ))
-                .await
+                .await;
             }
             8 => {
                 self.sql(format!("update accesses set status = 'ACTIVE' where {this} and status <> 'ENDED'"))
-                    .await
+                    .await;
             }
             9 => {
                 self.sql(format!(

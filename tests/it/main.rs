@@ -5,6 +5,7 @@
     clippy::indexing_slicing,
     reason = "what the tests stand on fails a test as a test itself does"
 )]
+#![expect(clippy::match_same_arms, reason = "a case a line, each with its own why")]
 
 mod accesses;
 mod attacks;

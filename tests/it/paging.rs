@@ -184,7 +184,10 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         u => (u.name.clone(), u.id.0), u.id.0, GlobalId::User(u.id));
     list!("Customer.users", customer_admin, "customer_users", of_kind(ViewerKind::CustomerUser),
         u => (u.name.clone(), u.id.0), u.id.0, GlobalId::User(u.id));
-    lists.iter_mut().filter(|list| list.field.ends_with(".users")).for_each(|list| list.table.1 = "user_id");
+    lists
+        .iter_mut()
+        .filter(|list| list.field.split('.').next_back() == Some("users"))
+        .for_each(|list| list.table.1 = "user_id");
     (world, customer, lists)
 }
 

@@ -93,6 +93,7 @@ const TERMS: [(&str, &str); 5] = [
 
 /// Documents that do what they say, if anything does: with what is shown to the viewer, for each mutation in an order in which
 /// one makes way for the next.
+#[expect(clippy::too_many_lines, reason = "a line a mutation")]
 fn sensible(eyes: &Eyes<'_>, shown: &World, dice: &mut Dice) -> Vec<(&'static str, Vec<String>)> {
     let mut inputs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut add = |field, input: String| inputs.entry(field).or_default().push(input);

@@ -87,6 +87,7 @@ impl<'w> Gate<'w> {
     }
 
     /// What the gate shows a viewer of every relation.
+    #[expect(clippy::too_many_lines, reason = "a paragraph a relation")]
     pub(super) fn shows(&self, viewer: Option<&Viewer>) -> Shown {
         let mut shown: Shown = RELATIONS.iter().map(|(relation, _)| (*relation, BTreeSet::new())).collect();
         let Some(viewer) = viewer else { return shown };

@@ -2,6 +2,10 @@
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
+use crate::support::cast::Persona::{
+    DisabledPortalAdmin, DisabledUser, DistributorAdmin, FullPortalAdmin, FullPortalReader, Operator,
+    PartnerAdmin, PlatformAdmin, ReadOnlyPortalAdmin, RivalAdmin, Scanner, Unknown,
+};
 use crate::support::cast::{Cast, Persona};
 use crate::support::database::TestDatabase;
 use crate::support::world::NOW;
@@ -28,7 +32,7 @@ async fn attempt(gateway: &mut PgConnection, persona: Persona, sql: &str) -> Res
 struct Wall {
     gateway: PgConnection,
     cast: Cast,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 async fn wall() -> Wall {
@@ -37,21 +41,17 @@ async fn wall() -> Wall {
     let mut owner = database.as_superuser().connect().await.unwrap();
     cast.world.rows.insert(&mut owner, |_, _| ()).await.unwrap();
     let gateway = database.as_role("posture_gateway").connect().await.unwrap();
-    Wall { gateway, cast, _database: database }
+    Wall { gateway, cast, database }
 }
 
 #[tokio::test]
 async fn each_side_changes_its_own_half_of_its_own_accesses() {
-    let Wall { mut gateway, cast, _database } = wall().await;
+    let Wall { mut gateway, cast, database: _database } = wall().await;
     let (acme, bolt) = (cast.acme.access, cast.bolt.access);
     let set = |access, what: &str| {
         format!("update accesses set version = version + 1, {what} where id = '{access}'")
     };
     let (model, consent) = ("operating_model = 'FULLY_MANAGED'", "customer_consent = 2");
-    use Persona::{
-        DisabledPortalAdmin, DisabledUser, DistributorAdmin, FullPortalAdmin, FullPortalReader, Operator,
-        PartnerAdmin, PlatformAdmin, ReadOnlyPortalAdmin, RivalAdmin, Scanner, Unknown,
-    };
     let denied = || Err(DENIED.to_owned());
     for (persona, sql, outcome) in [
         (PartnerAdmin, set(acme, model), Ok(1)),
@@ -93,7 +93,7 @@ async fn each_side_changes_its_own_half_of_its_own_accesses() {
 
 #[tokio::test]
 async fn events_are_added_to_the_own_logs_alone_and_never_changed() {
-    let Wall { mut gateway, cast, _database } = wall().await;
+    let Wall { mut gateway, cast, database: _database } = wall().await;
     let record = |log: &str, owner: &str, id| {
         format!(
             "insert into {log}_audit_events ({log}_id, id, at, actor, action) \
@@ -127,7 +127,7 @@ async fn events_are_added_to_the_own_logs_alone_and_never_changed() {
 /// The place and the link of an event are the database's to give.
 #[tokio::test]
 async fn nobody_forges_a_link() {
-    let Wall { mut gateway, cast, _database } = wall().await;
+    let Wall { mut gateway, cast, database } = wall().await;
     let sql = format!(
         "with forged as (insert into partner_audit_events (partner_id, id, at, actor, action, seq, previous_hash, hash) \
          values ('{}', gen_random_uuid(), now(), 'a', 'forged', 1, 'x', 'x') returning seq, hash) \
@@ -136,7 +136,7 @@ async fn nobody_forges_a_link() {
     );
     // Reading what was written takes a right that mutations do not have.
     assert_eq!(attempt(&mut gateway, Persona::PartnerAdmin, &sql).await, Err(DENIED.to_owned()));
-    let mut owner = _database.as_superuser().connect().await.unwrap();
+    let mut owner = database.as_superuser().connect().await.unwrap();
     let plain = sql.replace("with forged as (", "").split(" returning").next().unwrap().to_owned();
     owner.execute(AssertSqlSafe(plain)).await.unwrap();
     let (seq, length): (i64, i32) =
@@ -149,7 +149,7 @@ async fn nobody_forges_a_link() {
 
 #[tokio::test]
 async fn a_customer_never_opens_its_own_portal() {
-    let Wall { mut gateway, cast, _database } = wall().await;
+    let Wall { mut gateway, cast, database: _database } = wall().await;
     let set = |customer, level| {
         format!("update customers set portal_access = {level} where customer_id = '{customer}'")
     };
