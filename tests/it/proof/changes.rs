@@ -1,6 +1,8 @@
 //! Another world that differs only in what the gate hides from a viewer: rows changed, added and taken away, whole
 //! customers and partners among them. What is hidden, [`Eyes`] say.
 
+mod sales;
+
 use std::collections::HashSet;
 
 use chrono::TimeDelta;
@@ -222,81 +224,6 @@ impl Change<'_> {
         to.usage_alerts.retain(|row| !gone.contains(&row.access_id));
     }
 
-    /// Whether a licence is prepaid, which only the unit cost and its partner's purse tell; and prices.
-    fn prices(&mut self) {
-        let Self { eyes, dice, to, .. } = self;
-        for row in &mut to.subscriptions {
-            row.prepaid ^= !eyes.purse(row.partner_id) && dice.one_in(2);
-        }
-        if eyes.prices() {
-            return;
-        }
-        let id = |row: &seed::Price| (row.license_model, row.currency.clone(), row.valid_from);
-        stir(
-            dice,
-            &mut to.pricing,
-            |_| true,
-            id,
-            |dice, row| {
-                row.unit_cost = dice.one_of(&[1, 77, 123_456]).into();
-                row.prepaid_unit_cost = dice.one_of(&[0, 66]).into();
-            },
-        );
-    }
-
-    /// The catalogue in other currencies, rivals' quotes and prepaid licences, and alerts that are withheld.
-    fn sales(&mut self) {
-        let name = self.mark();
-        let Self { eyes, dice, to, .. } = self;
-        let amount = |dice: &mut Dice| Decimal::from(dice.below(1_000_000));
-        stir(
-            dice,
-            &mut to.plans,
-            |row| !eyes.catalogue(&row.currency),
-            |row| (row.name.clone(), row.license_model, row.currency.clone()),
-            |dice, row| (row.monthly_price, row.annual_price) = (amount(dice), amount(dice)),
-        );
-        stir(
-            dice,
-            &mut to.plan_add_ons,
-            |row| !eyes.catalogue(&row.currency),
-            |row| (row.code.clone(), row.currency.clone()),
-            |dice, row| (row.monthly_price, row.annual_price) = (amount(dice), amount(dice)),
-        );
-        stir(
-            dice,
-            &mut to.quotes,
-            |row| !eyes.log(row.partner_id),
-            |row| row.id,
-            |dice, row| {
-                row.plan.clone_from(&name);
-                row.price = amount(dice);
-                row.created_at -= TimeDelta::days(1);
-                row.operating_model = dice.one_of(OperatingModel::ALL);
-                if row.accepted_at.is_some() && dice.one_in(2) {
-                    (row.accepted_at, row.access_id) = (None, None);
-                }
-            },
-        );
-        stir(
-            dice,
-            &mut to.prepaid_purchases,
-            |row| !eyes.purse(row.partner_id),
-            |row| row.id,
-            |dice, row| row.quantity += 1 + i32::try_from(dice.below(100_000)).unwrap(),
-        );
-        stir(
-            dice,
-            &mut to.usage_alerts,
-            |row| !eyes.alert(row.access_id),
-            |row| row.access_id,
-            |_, row| {
-                row.acknowledged_at = Some(row.raised_at + TimeDelta::hours(1));
-                row.acknowledged_by = Some(name.clone());
-            },
-        );
-    }
-
     /// Other people, their roles and assignments.
     fn people(&mut self) {
         let Self { eyes, viewer, dice, to, seed } = self;
@@ -350,8 +277,7 @@ impl Change<'_> {
         let assets_metered = self.eyes.metered(customer, LicenseModel::PerAsset);
         let scans_metered = self.eyes.metered(customer, LicenseModel::PerScan);
         let name = self.mark();
-        let seed = self.seed;
-        let Self { dice, to, .. } = self;
+        let Self { dice, to, seed, .. } = self;
         macro_rules! of_customer {
             () => {
                 |row| row.customer_id == customer

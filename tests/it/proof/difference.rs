@@ -229,6 +229,9 @@ impl Difference {
     }
 }
 
+/// Audit logs only ever grow: what differs in them cannot come about but past the trigger that says so.
+const LOGS: [&str; 2] = ["partner_audit_events", "customer_audit_events"];
+
 /// What turns a database that holds the one world into one that holds the other.
 pub(super) fn sql(differences: &[Difference]) -> String {
     // A finding lets go of its asset before that goes; a live access ends before the next one of its pair begins; a
@@ -239,8 +242,6 @@ pub(super) fn sql(differences: &[Difference]) -> String {
         .chain(differences.iter().rev().map(Difference::delete))
         .chain(differences.iter().map(Difference::insert))
         .chain(partners.iter().map(|own| own.update()));
-    // Audit logs only ever grow: what differs in them cannot come about but past the trigger that says so.
-    const LOGS: [&str; 2] = ["partner_audit_events", "customer_audit_events"];
     let alter = |how: &str| LOGS.map(|log| format!("alter table {log} {how} trigger only_grows;\n")).concat();
     format!("begin;\n{}{}{}commit;", alter("disable"), statements.collect::<String>(), alter("enable"))
 }

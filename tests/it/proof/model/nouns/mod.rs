@@ -144,7 +144,7 @@ fn leaf(value: impl Into<Value>) -> Answer<'static> {
     Answer::Leaf(value.into())
 }
 
-fn some<'w>(object: Object<'w>) -> Answer<'w> {
+fn some(object: Object<'_>) -> Answer<'_> {
     Answer::One(Some(object))
 }
 
