@@ -410,7 +410,8 @@ async fn what_is_hidden_changes_no_answer() {
         assert_eq!(tally.seen.values().sum::<usize>(), tally.viewers, "each change has somebody who sees it");
         let tables: Vec<_> = tally.seen.keys().collect();
         assert!(tables.len() >= 10, "changes were seen of {tables:?} alone");
-        assert!(tally.hidden >= tally.comparisons / 3, "{} denials", tally.hidden);
-        assert!(tally.pages >= tally.viewers / 4, "{} pages", tally.pages);
+        // As many as viewers, on the whole: some see everything of what there is, and some meet a denial in each document.
+        assert!(tally.hidden >= tally.viewers, "{} denials", tally.hidden);
+        assert!(tally.pages > 0, "no page was followed");
     }
 }

@@ -88,20 +88,20 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
         let client = if *user == nobody { app.anonymous() } else { app.sign_in(*user) };
         let model = Model::new(&rows, NOW, *user);
         let placement = if dice.one_in(2) { Placement::Extensions } else { Placement::Errors };
-        let document = chosen(&mut dice, &values, &model, sdl);
+        let document = chosen(&mut dice, &values, &model, sdl, &all.reached);
         let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, placement };
         asked.with_pages(&document, all).await;
         all.viewers += usize::from(number < users.len() as u64);
     }
-    // Few are told who could see them and how they keep themselves safe, and dice seldom ask them.
+    // Few are told who could see them and how they are secured, and dice seldom ask them.
     for user in &users {
         let model = Model::new(&rows, NOW, *user);
         if let Some(Who::Customer(_, CustomerRole::Admin)) = model.who {
             let at = dice.one_of(&["", "(at: \"2026-06-01T12:00:00Z\")", "(at: \"2026-06-13T12:00:00Z\")"]);
             let text = format!(
                 "{{ customer {{ exposure{at} {{ at partners {{ partner {{ name }} users {{ name role classes }} }} }} \
-                 users(first: 5) {{ nodes {{ name disabledAt }} }} \
-                 securityConfiguration {{ apiKeys {{ lastFour revokedAt }} }} }} }}"
+                 securityConfiguration {{ apiKeys {{ id label lastFour createdAt revokedAt }} }} \
+                 users {{ nodes {{ id email disabledAt }} }} }} }}"
             );
             let client = app.sign_in(*user);
             let placement = Placement::Errors;
@@ -111,12 +111,19 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
     }
 }
 
-/// A document of dice; mostly of several the one to which the model has most to say, for most that dice ask is answered
-/// with null.
-fn chosen(dice: &mut Dice, values: &Values, model: &Model<'_>, sdl: &Sdl) -> Query {
+/// A document of dice; mostly of several the one that asks what nobody was answered yet, and to which the model has most to
+/// say, for most that dice ask is answered with null.
+fn chosen(
+    dice: &mut Dice,
+    values: &Values,
+    model: &Model<'_>,
+    sdl: &Sdl,
+    reached: &BTreeSet<String>,
+) -> Query {
     let says = |document: &Query| {
         let whole = answer(model, sdl, &parse_query(document.text()).unwrap(), &json!({}));
-        whole.reached.len() + whole.hidden.len().min(10)
+        let new = whole.reached.difference(reached).count();
+        100 * new + whole.reached.len() + whole.hidden.len().min(10)
     };
     let candidates = if dice.one_in(4) { 1 } else { CANDIDATES };
     (0..candidates).map(|_| query(dice.number(), "Query", values)).max_by_key(says).unwrap()
