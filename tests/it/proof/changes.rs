@@ -1,6 +1,9 @@
 //! Another world that differs only in what the gate hides from a viewer: rows changed, added and taken away, whole
 //! customers and partners among them. What is hidden, [`Eyes`] say.
 
+mod additions;
+mod sales;
+
 use std::collections::HashSet;
 
 use chrono::TimeDelta;
@@ -14,7 +17,7 @@ use posture_gateway::store::seed::{self, Membership, World, deterministic_id};
 use rust_decimal::Decimal;
 
 use super::eyes::{Eyes, Who};
-use super::worlds::{more_of, newcomer, rival};
+use super::worlds::more_of;
 use crate::support::dice::Dice;
 use crate::support::world::{NOW, days};
 
@@ -222,81 +225,6 @@ impl Change<'_> {
         to.usage_alerts.retain(|row| !gone.contains(&row.access_id));
     }
 
-    /// Whether a licence is prepaid, which only the unit cost and its partner's purse tell; and prices.
-    fn prices(&mut self) {
-        let Self { eyes, dice, to, .. } = self;
-        for row in &mut to.subscriptions {
-            row.prepaid ^= !eyes.purse(row.partner_id) && dice.one_in(2);
-        }
-        if eyes.prices() {
-            return;
-        }
-        let id = |row: &seed::Price| (row.license_model, row.currency.clone(), row.valid_from);
-        stir(
-            dice,
-            &mut to.pricing,
-            |_| true,
-            id,
-            |dice, row| {
-                row.unit_cost = dice.one_of(&[1, 77, 123_456]).into();
-                row.prepaid_unit_cost = dice.one_of(&[0, 66]).into();
-            },
-        );
-    }
-
-    /// The catalogue in other currencies, rivals' quotes and prepaid licences, and alerts that are withheld.
-    fn sales(&mut self) {
-        let name = self.mark();
-        let Self { eyes, dice, to, .. } = self;
-        let amount = |dice: &mut Dice| Decimal::from(dice.below(1_000_000));
-        stir(
-            dice,
-            &mut to.plans,
-            |row| !eyes.catalogue(&row.currency),
-            |row| (row.name.clone(), row.license_model, row.currency.clone()),
-            |dice, row| (row.monthly_price, row.annual_price) = (amount(dice), amount(dice)),
-        );
-        stir(
-            dice,
-            &mut to.plan_add_ons,
-            |row| !eyes.catalogue(&row.currency),
-            |row| (row.code.clone(), row.currency.clone()),
-            |dice, row| (row.monthly_price, row.annual_price) = (amount(dice), amount(dice)),
-        );
-        stir(
-            dice,
-            &mut to.quotes,
-            |row| !eyes.log(row.partner_id),
-            |row| row.id,
-            |dice, row| {
-                row.plan.clone_from(&name);
-                row.price = amount(dice);
-                row.created_at -= TimeDelta::days(1);
-                row.operating_model = dice.one_of(OperatingModel::ALL);
-                if row.accepted_at.is_some() && dice.one_in(2) {
-                    (row.accepted_at, row.access_id) = (None, None);
-                }
-            },
-        );
-        stir(
-            dice,
-            &mut to.prepaid_purchases,
-            |row| !eyes.purse(row.partner_id),
-            |row| row.id,
-            |dice, row| row.quantity += 1 + i32::try_from(dice.below(100_000)).unwrap(),
-        );
-        stir(
-            dice,
-            &mut to.usage_alerts,
-            |row| !eyes.alert(row.access_id),
-            |row| row.access_id,
-            |_, row| {
-                row.acknowledged_at = Some(row.raised_at + TimeDelta::hours(1));
-                row.acknowledged_by = Some(name.clone());
-            },
-        );
-    }
-
     /// Other people, their roles and assignments.
     fn people(&mut self) {
         let Self { eyes, viewer, dice, to, seed } = self;
@@ -343,7 +271,6 @@ impl Change<'_> {
         });
     }
 
-    #[expect(clippy::too_many_lines, reason = "a paragraph a table")]
     fn posture(&mut self, customer: CustomerId) {
         if self.eyes.posture(customer) {
             return;
@@ -351,8 +278,7 @@ impl Change<'_> {
         let assets_metered = self.eyes.metered(customer, LicenseModel::PerAsset);
         let scans_metered = self.eyes.metered(customer, LicenseModel::PerScan);
         let name = self.mark();
-        let seed = self.seed;
-        let Self { dice, to, .. } = self;
+        let Self { dice, to, seed, .. } = self;
         macro_rules! of_customer {
             () => {
                 |row| row.customer_id == customer
@@ -532,55 +458,5 @@ impl Change<'_> {
             |row| row.id,
             |_, row| "other".clone_into(&mut row.actor),
         );
-    }
-
-    /// New customers of other partners, and rivals' accesses to the customers that are there.
-    fn additions(&mut self) {
-        if self.eyes.who == Who::PlatformAdmin {
-            return;
-        }
-        let own = self.eyes.employer();
-        let others: Vec<_> = self.to.partners.iter().filter(|row| Some(row.id) != own).cloned().collect();
-        if others.is_empty() {
-            return;
-        }
-        if self.dice.one_in(2) {
-            let new = newcomer(self.dice.number(), &others);
-            self.add(new);
-        }
-        for customer in self.to.customers.clone() {
-            // To its own users the customer's accesses are shown, but for a reader behind a closed portal.
-            let shown = match self.eyes.who {
-                Who::Customer(own, role, portal) => {
-                    own == customer.customer_id
-                        && (role == CustomerRole::Admin || portal != PortalAccess::Disabled)
-                }
-                Who::PartnerAdmin(_) | Who::PartnerOperator(_) | Who::PlatformAdmin | Who::Nobody => false,
-            };
-            if shown || !self.dice.one_in(4) {
-                continue;
-            }
-            let partner = &others[self.dice.below(others.len())];
-            let live = self.to.accesses.iter().any(|row| {
-                (row.customer_id, row.partner_id) == (customer.customer_id, partner.id)
-                    && row.status.is_live()
-            });
-            let new = rival(self.dice.number(), &customer, partner, live);
-            self.add(new);
-        }
-    }
-
-    /// Adds all that a small world has.
-    fn add(&mut self, mut new: World) {
-        macro_rules! add {
-            ($($table:ident)*) => {$( self.to.$table.append(&mut new.$table); )*};
-        }
-        // No e-mail address twice.
-        new.users.iter_mut().for_each(|row| row.email = None);
-        add! {
-            customers users memberships accesses subscriptions add_ons quotes prepaid_purchases usage_alerts assets findings components scans scan_reports
-            scan_schedules scan_schedule_targets evidence posture_shares security_settings api_keys
-            partner_audit_events customer_audit_events
-        }
     }
 }

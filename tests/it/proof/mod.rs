@@ -7,6 +7,7 @@
 mod answers;
 mod cells;
 mod changes;
+mod deeds;
 mod difference;
 mod explain;
 mod eyes;

@@ -189,11 +189,11 @@ fn cursor(at: &Value, page: &Page, path: &[String]) -> Option<String> {
     if let Value::Array(items) = at {
         return items.iter().find_map(|item| cursor(item, page, path));
     }
-    if let Some((key, rest)) = path.split_first() {
-        return cursor(at.get(key)?, page, rest);
-    }
-    let info = at.get("pageInfo")?;
-    info.get(if page.forward { "endCursor" } else { "startCursor" })?.as_str().map(str::to_owned)
+    let Some((key, rest)) = path.split_first() else {
+        let info = at.get("pageInfo")?;
+        return info.get(if page.forward { "endCursor" } else { "startCursor" })?.as_str().map(str::to_owned);
+    };
+    cursor(at.get(key)?, page, rest)
 }
 
 async fn ask(client: &Client, document: String, in_extensions: bool) -> Asked {
