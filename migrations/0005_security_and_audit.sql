@@ -52,6 +52,9 @@ create table customer_audit_events (
     new_value text,
     actor_id uuid,
     request_id uuid,
+    -- The partner whose access it is about or whose people did it: other partners of the customer are not told. None where it is
+    -- the customer's alone.
+    partner_id uuid constraint customer_audit_events_partner_fkey references partners,
     seq bigint not null,
     previous_hash bytea not null,
     hash bytea not null,

@@ -133,9 +133,10 @@ create policy reads on posture_rollups for select to posture_gateway using (
 create policy reads on posture_due for select to posture_gateway using (
     exists (select from gate.partner_sees p where p.customer_id = posture_due.customer_id and p.posture)
     or customer_id = (select gate.own_posture()));
--- Partners see ACTIVITY where they see POSTURE.
+-- Partners see ACTIVITY where they see POSTURE, but for what is between the customer and another partner.
 create policy reads on customer_audit_events for select to posture_gateway using (
-    exists (select from gate.partner_sees p where p.customer_id = customer_audit_events.customer_id and p.posture)
+    (partner_id is null or partner_id = (select gate.admin_partner()) or partner_id = (select gate.operator_partner()))
+    and exists (select from gate.partner_sees p where p.customer_id = customer_audit_events.customer_id and p.posture)
     or customer_id = (select gate.own_activity()));
 create policy reads on security_settings for select to posture_gateway using (
     exists (select from gate.partner_sees p where p.customer_id = security_settings.customer_id and p.security_config)

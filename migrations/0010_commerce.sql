@@ -281,13 +281,13 @@ create policy accepts on quotes for update to posture_writer
 grant insert on quotes to posture_writer;
 grant update (accepted_at, access_id) on quotes to posture_writer;
 
--- An access begins with SUPPORT on both sides, or less where the partner's contract allows less, and a trial with the customer's
+-- An access begins with SUPPORT on both sides, or less where the partner's contract or the customer's last word allows less, and a trial with the customer's
 -- own model (DESIGN.md 6).
 create policy sells on accesses for insert to posture_writer
     with check (
         partner_id = (select gate.admin_partner())
         and gate.may_sell_to(customer_id)
-        and privilege_ceiling <= 1 and customer_consent = 1 and consent_until is null and version = 1
+        and privilege_ceiling <= 1 and customer_consent <= 1 and version = 1
         and (status = 'ACTIVE' and trial_started_at is null
              or status = 'TRIAL' and operating_model = 'CUSTOMER_MANAGED' and trial_converted_at is null
                 and trial_elected_model is null));

@@ -142,7 +142,8 @@ create policy founds on partner_users for insert to posture_writer with check (r
 grant insert (partner_id, user_id, role) on partner_users to posture_writer;
 create policy founds on partner_audit_events for insert to posture_writer with check (gate.founds(partner_id));
 
--- A new access starts within what the contract with its partner allows, and its ceiling never leaves it.
+-- A new access starts within what the contract with its partner allows, and its ceiling never leaves it. What the customer last granted
+-- the same partner holds on: a partner that ends an access and begins another one never gets more than the customer said.
 create function gate.keep_to_contract() returns trigger
     language plpgsql set search_path = ''
 as $$
@@ -150,9 +151,21 @@ declare
     -- No such partner: no answer means no.
     bound constant smallint :=
         coalesce((select coalesce(p.privilege_bound, 2) from public.partners p where p.id = new.partner_id), 0);
+    before record;
 begin
     if tg_op = 'INSERT' then
         new.privilege_ceiling := least(new.privilege_ceiling, bound);
+        select a.customer_consent, a.consent_until, a.consent_until <= gate.instant() as is_over into before
+            from public.accesses a where a.customer_id = new.customer_id and a.partner_id = new.partner_id
+            order by a.created_at desc, a.id desc limit 1;
+        if found then
+            if before.is_over then
+                before.customer_consent := before.customer_consent - 1;
+            elsif before.customer_consent <= new.customer_consent then
+                new.consent_until := before.consent_until;
+            end if;
+            new.customer_consent := least(new.customer_consent, before.customer_consent);
+        end if;
     elsif new.privilege_ceiling > bound then
         raise exception 'a ceiling above what the contract with the partner allows' using errcode = 'check_violation';
     end if;

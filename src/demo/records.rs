@@ -134,7 +134,7 @@ fn life(world: &mut seed::World, tenant: &Tenant, link: &Link, now: DateTime<Utc
     };
     let created = Event { at: created_at, ..event(0, &partner_admin, "access.created") };
     partner_event(world, tenant, link, &created);
-    customer_event(world, tenant, &created);
+    customer_event(world, tenant, Some(link.house), &created);
     if link.has_changed_model() {
         let (start, new) = (OperatingModel::CustomerManaged.as_str(), link.model.as_str());
         let changed = if link.was_elected() {
@@ -170,7 +170,7 @@ fn life(world: &mut seed::World, tenant: &Tenant, link: &Link, now: DateTime<Utc
 
 fn both(world: &mut seed::World, tenant: &Tenant, link: &Link, event: &Event) {
     partner_event(world, tenant, link, event);
-    customer_event(world, tenant, event);
+    customer_event(world, tenant, Some(link.house), event);
 }
 
 fn partner_event(world: &mut seed::World, tenant: &Tenant, link: &Link, event: &Event) {
@@ -188,8 +188,9 @@ fn partner_event(world: &mut seed::World, tenant: &Tenant, link: &Link, event: &
     });
 }
 
-fn customer_event(world: &mut seed::World, tenant: &Tenant, event: &Event) {
+fn customer_event(world: &mut seed::World, tenant: &Tenant, with: Option<House>, event: &Event) {
     world.customer_audit_events.push(seed::CustomerAuditEvent {
+        partner_id: with.map(|house| house.id()),
         customer_id: tenant.id(),
         id: AuditEventId(id("customer-audit-event", world.customer_audit_events.len())),
         at: event.at,
@@ -218,17 +219,17 @@ fn activity(world: &mut seed::World, tenant: &Tenant, now: DateTime<Utc>) {
     );
     match tenant.links.iter().find(|link| link.house == manager) {
         Some(link) => both(world, tenant, link, &opened),
-        None => customer_event(world, tenant, &opened),
+        None => customer_event(world, tenant, Some(manager), &opened),
     }
     let (admin, reader) = (people::customer_admin(tenant).0, people::customer_reader(tenant).0);
     let days = (now - start).num_days().min(30);
     for day in (0..days).step_by(3) {
         let at = now - TimeDelta::days(day) - TimeDelta::minutes(90 + i64::from(tenant.nth) * 5);
         let actor = if day % 2 == 0 { admin.clone() } else { reader.clone() };
-        customer_event(world, tenant, &event(at, actor, "user.signed_in", None));
+        customer_event(world, tenant, None, &event(at, actor, "user.signed_in", None));
         if day % 4 == 0 && tenant.portal == PortalAccess::Full && tenant.is_scanned() {
             let triaged = Some(("OPEN", "TRIAGED"));
-            customer_event(world, tenant, &event(at, admin.clone(), "finding.triaged", triaged));
+            customer_event(world, tenant, None, &event(at, admin.clone(), "finding.triaged", triaged));
         }
     }
 }

@@ -242,9 +242,12 @@ async fn find(session: &Session, id: GlobalId) -> Result<Option<Node>> {
         GlobalId::PostureShare(customer, id) => gated(session, customer, PostureShares, id.0)
             .await?
             .map(|(_, row)| Node::PostureShare(PostureShare(row))),
-        GlobalId::CustomerAuditEvent(customer, id) => gated(session, customer, CustomerLog::default(), id.0)
-            .await?
-            .map(|(_, row)| Node::CustomerAuditEvent(CustomerAuditEvent(row))),
+        GlobalId::CustomerAuditEvent(customer, id) => {
+            let log = CustomerLog { partner: session.viewer().await?.partner(), ..CustomerLog::default() };
+            gated(session, customer, log, id.0)
+                .await?
+                .map(|(_, row)| Node::CustomerAuditEvent(CustomerAuditEvent(row)))
+        }
         GlobalId::Quote(customer, id) => quote(session, customer, id).await?.map(Node::Quote),
         GlobalId::PartnerAuditEvent(partner, id) => {
             match grant_partner::<Commercial>(&session.viewer().await?, partner) {

@@ -48,6 +48,15 @@ impl Viewer {
         }
     }
 
+    /// The partner whose user it is; none for anyone else.
+    #[must_use]
+    pub const fn partner(&self) -> Option<PartnerId> {
+        match *self {
+            Self::Partner { partner, .. } => Some(partner),
+            Self::Customer { .. } | Self::PlatformAdmin { .. } | Self::Scanner { .. } => None,
+        }
+    }
+
     /// The kind of user.
     #[must_use]
     pub const fn kind(&self) -> ViewerKind {

@@ -80,7 +80,13 @@ impl AuditFilter {
 
 /// A customer's log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct CustomerLog(pub AuditFilter);
+pub struct CustomerLog {
+    /// Which events.
+    pub filter: AuditFilter,
+    /// The partner that reads: it is told nothing of what is between the customer and other partners. None for the customer's
+    /// own people.
+    pub partner: Option<PartnerId>,
+}
 
 impl TenantList for CustomerLog {
     type Class = Activity;
@@ -93,7 +99,10 @@ impl TenantList for CustomerLog {
     const SORT: SortKey = newest_first("t.at");
 
     fn filter(&self, sql: &mut QueryBuilder<Postgres>) {
-        self.0.push(sql);
+        self.filter.push(sql);
+        if let Some(partner) = self.partner {
+            sql.push(" and (t.partner_id is null or t.partner_id = ").push_bind(partner.0).push(")");
+        }
     }
 
     fn place(row: &CustomerAuditEvent) -> (KeyValue, Uuid) {

@@ -119,15 +119,22 @@ impl<'a> Changes<'a> {
         })
     }
 
-    /// Records an event in a customer's log.
-    pub fn record_for_customer(&mut self, customer: CustomerId, event: &Event<'_>) -> &mut Self {
+    /// Records an event in a customer's log. What is between the customer and one partner, or what that partner's people did,
+    /// no other partner of the customer is told.
+    pub fn record_for_customer(
+        &mut self,
+        customer: CustomerId,
+        with: Option<PartnerId>,
+        event: &Event<'_>,
+    ) -> &mut Self {
         let author = self.author;
         self.change(|sql| {
             sql.push(
-                "insert into customer_audit_events (customer_id, id, at, actor, actor_id, action, reason, old_value, \
-                 new_value, request_id) values (",
+                "insert into customer_audit_events (customer_id, partner_id, id, at, actor, actor_id, action, reason, \
+                 old_value, new_value, request_id) values (",
             );
             sql.push_bind(customer.0);
+            sql.push(", ").push_bind(with.map(|partner| partner.0));
             values(sql, author, event);
         })
     }
@@ -140,7 +147,11 @@ impl<'a> Changes<'a> {
         (customer, access): (CustomerId, AccessId),
         event: &Event<'_>,
     ) -> &mut Self {
-        self.record_for_partner(partner, Some((customer, access)), event).record_for_customer(customer, event)
+        self.record_for_partner(partner, Some((customer, access)), event).record_for_customer(
+            customer,
+            Some(partner),
+            event,
+        )
     }
 
     /// Sends everything.

@@ -109,7 +109,7 @@ impl Changes<'_> {
     ) -> &mut Self {
         let record = |changes: &mut Self, event: &Event<'_>| {
             changes.record_for_partner(customer.created_by, None, event);
-            changes.record_for_customer(customer.id, event);
+            changes.record_for_customer(customer.id, Some(customer.created_by), event);
         };
         let (action, new_value) = ("customer.created", Some(customer.name));
         record(self, &Event { action, new_value, ..Event::default() });

@@ -164,7 +164,7 @@ impl Changes<'_> {
             self.record_for_partner(partner, about, &event);
         }
         if let Some(customer) = logs.customer {
-            self.record_for_customer(customer, &event);
+            self.record_for_customer(customer, logs.partner.map(|(partner, _)| partner), &event);
         }
         self
     }
@@ -192,7 +192,7 @@ impl Changes<'_> {
         if let Some(partner) = by {
             self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), &event);
         }
-        self.record_for_customer(customer.id, &event)
+        self.record_for_customer(customer.id, by, &event)
     }
 
     /// Puts an access on an operator's list or takes it off, and records it on both sides: it changes who sees the customer.

@@ -114,6 +114,6 @@ impl Changes<'_> {
             new_value: Some(to.as_str()),
         };
         self.record_for_partner(by, customer.access.as_ref().map(LockedAccess::key), &event)
-            .record_for_customer(customer.id, &event)
+            .record_for_customer(customer.id, Some(by), &event)
     }
 }

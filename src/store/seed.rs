@@ -294,6 +294,7 @@ rows! {
         reason: Option<String>,
         old_value: Option<String>,
         new_value: Option<String>,
+        partner_id: Option<PartnerId>,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod budget;
 mod nesting;
+mod once;
 #[cfg(test)]
 mod tests;
 
@@ -69,6 +70,7 @@ enum Code {
     TooManyDirectives,
     TooManyFields,
     FragmentCycle,
+    BadUserInput,
 }
 
 impl Code {
@@ -82,6 +84,7 @@ impl Code {
             Self::TooManyDirectives => "TOO_MANY_DIRECTIVES",
             Self::TooManyFields => "TOO_MANY_FIELDS",
             Self::FragmentCycle => "FRAGMENT_CYCLE",
+            Self::BadUserInput => "BAD_USER_INPUT",
         }
     }
 }
@@ -95,6 +98,12 @@ struct Excess {
 impl Excess {
     fn over(code: Code, what: &'static str, found: u64, bound: usize) -> Self {
         Self { code, message: format!("the document's {what} is {found}; the limit is {bound}") }
+    }
+
+    fn repeated(key: &str) -> Self {
+        let message =
+            format!("the mutation `{key}` is selected twice: select it once, or give one of them an alias");
+        Self { code: Code::BadUserInput, message }
     }
 
     fn cycle(fragment: &str) -> Self {
@@ -120,7 +129,10 @@ impl Limits {
         within(Code::QueryTooNested, "nesting of brackets", nesting::deepest(&request.query), self.nesting)?;
         // Parsed here and kept in the request: async-graphql's parsing step would run its own check at once.
         let variables = std::mem::take(&mut request.variables);
-        let within = request.parsed_query().map(|document| budget::check(document, &variables, self));
+        let within = request.parsed_query().map(|document| {
+            budget::check(document, &variables, self)?;
+            once::check(document)
+        });
         request.variables = variables;
         Ok(within??)
     }

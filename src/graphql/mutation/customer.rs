@@ -12,6 +12,7 @@ use crate::graphql::enums::{BillingCycle, LicenseModel, OperatingModel};
 use crate::policy::Operation;
 use crate::store::change::Changes;
 use crate::store::customer::{NewCustomer, reserve_admin};
+use crate::store::people::take_email;
 use crate::store::quote::Buyer;
 
 /// A customer to make.
@@ -120,7 +121,10 @@ async fn create_customer(writing: &mut Writing<'_>, input: &CreateCustomerInput)
         None => None,
         Some(email) => {
             let user = UserId(writing.author.new_id());
-            if !reserve_admin(&mut writing.writer, &writing.author, user, email).await? {
+            // The address is held first, as by every other way to a new user: of two at once one is told that it is taken.
+            if !take_email(&mut writing.writer, email).await?
+                || !reserve_admin(&mut writing.writer, &writing.author, user, email).await?
+            {
                 return Err(Refusal::invalid(
                     "adminEmail",
                     "this address cannot be used: take another one, or leave it out",

@@ -105,7 +105,7 @@ pub async fn begin<'c, T: DeserializeOwned>(
         Ok::<_, async_graphql::Error>(Key {
             user,
             key: key.clone(),
-            field: field.to_owned(),
+            field: named(field),
             input_digest: digest(ctx, operation)?,
         })
     });
@@ -125,6 +125,14 @@ pub async fn begin<'c, T: DeserializeOwned>(
     }
     let author = Author::new(asker.name.clone(), user, now, stamp.request);
     Ok(Begun::Now(Writing { writer, asker, author, sessions, field, key }))
+}
+
+/// What a field is kept under: its response key, or, where an index could not hold that, its digest.
+fn named(field: &str) -> String {
+    if field.len() <= 255 {
+        return field.to_owned();
+    }
+    Sha256::digest(field).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// How an outcome is kept.

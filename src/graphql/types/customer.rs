@@ -294,7 +294,8 @@ impl Customer {
         filter: Option<AuditFilter>,
     ) -> Option<Result<Uncounted<CustomerAuditEvent>>> {
         let grant = shown!(self.ask::<Activity>(ctx).await);
-        let list = CustomerLog(filter.unwrap_or_default().into());
+        let partner = tried!(tried!(session(ctx)).viewer().await).partner();
+        let list = CustomerLog { filter: filter.unwrap_or_default().into(), partner };
         let page = tried!(page(ctx, grant, &list, &PageArguments { first, after, last, before }).await);
         Some(Ok(uncounted(self.row.id.0, &list, &page, |row| CustomerAuditEvent(row.clone()))))
     }

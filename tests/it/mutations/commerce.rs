@@ -239,3 +239,45 @@ async fn the_catalogue_is_for_partners_and_for_the_platform() {
         }
     }
 }
+
+/// One field of the answer is done once, however often it is selected: such a document is refused, and nothing of it is done.
+#[tokio::test]
+async fn a_mutation_that_is_selected_twice_is_never_done_twice() {
+    let cast = Cast::new();
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let before = everything(&app).await;
+    let buy =
+        "a: buyPrepaidLicenses(input: { licenseModel: UNLIMITED, quantity: 3 }) { userErrors { code } }";
+    for document in [
+        format!("mutation {{ {buy} {buy} }}"),
+        format!("mutation {{ {buy} ... {{ {buy} }} }}"),
+        format!("mutation {{ ...F ...F }} fragment F on Mutation {{ {buy} }}"),
+    ] {
+        let reply = admin.ask(&document).await;
+        assert_eq!(reply.codes(), ["BAD_USER_INPUT"], "{document} {}", reply.text);
+    }
+    assert_eq!(everything(&app).await, before);
+    let twice = format!("mutation {{ {buy} {} }}", buy.replace("a:", "b:"));
+    assert_eq!(
+        admin.data(&twice).await,
+        serde_json::json!({ "a": { "userErrors": [] }, "b": { "userErrors": [] } })
+    );
+}
+
+/// A response key longer than any index entry.
+#[tokio::test]
+async fn a_key_holds_under_any_alias() {
+    let cast = Cast::new();
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin).header("idempotency-key", "once");
+    let alias: String = (0..120)
+        .map(|nth| format!("a{}", uuid::Uuid::from_u128(nth * 0x9e37_79b9_7f4a_7c15_f39c).simple()))
+        .collect();
+    let document = format!(
+        "mutation {{ {alias}: buyPrepaidLicenses(input: {{ licenseModel: UNLIMITED, quantity: 3 }}) {{ userErrors {{ code }} }} }}"
+    );
+    assert_eq!(admin.ask(&document).await.codes(), [] as [&str; 0]);
+    assert_eq!(admin.ask(&document).await.codes(), [] as [&str; 0]);
+    assert_eq!(recorded(&app, "prepaid.bought").await.len(), 1);
+}

@@ -80,3 +80,70 @@ async fn whoever_may_not_is_refused_and_nothing_changes() {
     }
     assert_eq!(everything(&app).await, before);
 }
+
+/// A customer with two partners: what is between it and one of them stands in its log, and the other is not told, by no door.
+#[tokio::test]
+async fn a_rival_reads_nothing_of_it_in_the_customers_log() {
+    let cast = Cast::new();
+    let bolt = GlobalId::Customer(cast.bolt.customer);
+    let rival = GlobalId::Access(cast.bolt.customer, cast.rival_access).to_string();
+    for past_policies in [false, true] {
+        let world = Cast::new().world;
+        let app = if past_policies { App::start_past_policies(world).await } else { App::start(world).await };
+        let log = format!(r#"{{ customer(id: "{bolt}") {{ auditLog {{ nodes {{ id actor action }} }} }} }}"#);
+        let readers = [app.sign_in(Persona::PartnerAdmin), app.sign_in(Persona::Operator)];
+        let own = app.sign_in(Persona::ReadOnlyPortalAdmin);
+        let before = [readers[0].data(&log).await, readers[1].data(&log).await, own.data(&log).await];
+
+        let input = json!({ "accessId": rival, "operatingModel": "CO_MANAGED", "reason": "between us" });
+        let reply = mutate(&app.sign_in(Persona::RivalAdmin), "changeOperatingModel", input).await;
+        assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
+        let reply =
+            mutate(&own, "setPartnerConsent", json!({ "accessId": rival, "consent": "MANAGE" })).await;
+        assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
+
+        for (reader, before) in readers.iter().zip(&before) {
+            assert_eq!(&reader.data(&log).await, before);
+        }
+        let told = own.data(&log).await;
+        let told = told["customer"]["auditLog"]["nodes"].as_array().unwrap();
+        assert_eq!(told.len(), before[2]["customer"]["auditLog"]["nodes"].as_array().unwrap().len() + 2);
+        for event in &told[..2] {
+            let node = format!(r#"{{ node(id: {}) {{ id }} }}"#, event["id"]);
+            assert!(own.data(&node).await["node"].is_object());
+            assert!(app.sign_in(Persona::RivalAdmin).data(&node).await["node"].is_object());
+            for reader in &readers {
+                assert!(reader.data(&node).await["node"].is_null());
+            }
+        }
+    }
+}
+
+/// What a customer has withdrawn, a partner does not get back by ending the access and beginning another.
+#[tokio::test]
+async fn consent_outlives_the_access() {
+    for (consent, until, then, until_then, later) in [
+        ("NONE", None, "NONE", None, "NONE"),
+        ("SUPPORT", Some(days(5)), "SUPPORT", Some(days(5)), "NONE"),
+        ("MANAGE", Some(days(5)), "SUPPORT", None, "SUPPORT"),
+    ] {
+        let cast = Cast::new();
+        let bolt = GlobalId::Access(cast.bolt.customer, cast.bolt.access).to_string();
+        let quote = GlobalId::Quote(cast.bolt.customer, cast.birch_quote).to_string();
+        let app = App::start(cast.world).await;
+        let partner = app.sign_in(Persona::PartnerAdmin);
+        let input = json!({ "accessId": bolt, "consent": consent, "until": until });
+        let reply = mutate(&app.sign_in(Persona::ReadOnlyPortalAdmin), "setPartnerConsent", input).await;
+        assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
+        let document = "mutation ($access: ID!, $quote: ID!) { \
+             endAccess(input: { accessId: $access, reason: \"again\" }) { userErrors { code } } \
+             acceptQuote(input: { quoteId: $quote }) { access { id customerConsent consentUntil } userErrors { code } } }";
+        let reply = partner.query(document, json!({ "access": bolt, "quote": quote })).await;
+        let access = &reply.body["data"]["acceptQuote"]["access"];
+        assert_eq!(access["customerConsent"], then, "{consent} {}", reply.text);
+        assert_eq!(access["consentUntil"], json!(until_then.map(|at| at.to_rfc3339())));
+        app.clock.advance(chrono::TimeDelta::days(6));
+        let again = format!(r#"{{ access(id: {}) {{ customerConsent }} }}"#, access["id"]);
+        assert_eq!(partner.data(&again).await["access"]["customerConsent"], later, "{consent}");
+    }
+}

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use posture_gateway::domain::global_id::GlobalId;
 use serde_json::json;
 
-use super::{codes, mutate, recorded};
+use super::{codes, mutate, mutate_customer, recorded};
 use crate::support::app::App;
 use crate::support::cast::{Cast, Persona};
 
@@ -81,4 +81,28 @@ async fn two_requests_with_one_key_are_one_change() {
     assert_eq!(codes(&one), [] as [&str; 0]);
     assert_eq!(one.text, other.text);
     assert_eq!(recorded(&app, "access.operating_model_changed").await.len(), 2);
+}
+
+/// However a user comes into being: one has the address, everyone else is told that it is taken.
+#[tokio::test]
+async fn of_many_who_want_one_address_one_gets_it() {
+    for _ in 0..3 {
+        let cast = Cast::new();
+        let acme = GlobalId::Customer(cast.acme.customer).to_string();
+        let app = App::start_with(cast.world, 8).await;
+        let (partner, customer) = (app.sign_in(Persona::PartnerAdmin), app.sign_in(Persona::FullPortalAdmin));
+        let rounds = (0..4).map(|_| async {
+            let founds = json!({ "name": "New", "adminEmail": "one@example.org" });
+            let invites = json!({ "customerId": acme, "email": "one@example.org", "role": "READ_ONLY" });
+            tokio::join!(
+                mutate_customer(&partner, "createCustomer", founds),
+                mutate_customer(&customer, "inviteCustomerUser", invites)
+            )
+        });
+        let mut outcomes: Vec<_> =
+            join_all(rounds).await.iter().flat_map(|(one, other)| [codes(one), codes(other)]).collect();
+        outcomes.sort();
+        assert_eq!(outcomes[0], [] as [&str; 0]);
+        assert!(outcomes[1..].iter().all(|codes| codes == &["INVALID"]), "{outcomes:?}");
+    }
 }

@@ -201,6 +201,7 @@ impl Builder {
         if !self.dice.one_in(3) {
             let id = AuditEventId(self.id());
             let row = seed::CustomerAuditEvent {
+                partner_id: None,
                 customer_id,
                 id,
                 at: self.past(),

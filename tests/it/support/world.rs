@@ -426,6 +426,7 @@ impl World {
         });
         let audit_event = AuditEventId(self.id());
         self.rows.customer_audit_events.push(seed::CustomerAuditEvent {
+            partner_id: None,
             customer_id: customer,
             id: audit_event,
             at: days(-5),

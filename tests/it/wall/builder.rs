@@ -332,6 +332,7 @@ impl Builder {
         });
         let id = AuditEventId(self.id());
         self.world.customer_audit_events.push(seed::CustomerAuditEvent {
+            partner_id: None,
             customer_id,
             id,
             at: now(),

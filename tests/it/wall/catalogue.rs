@@ -153,6 +153,7 @@ const CHECKS: &[Check] = &[
         // Partners and the people who sign in are nobody's tenants.
         exceptions: &[
             "accesses_partner_fkey",
+            "customer_audit_events_partner_fkey",
             "customer_users_user_fkey",
             "customers_created_by_fkey",
             "operator_assignments_user_fkey",
