@@ -136,7 +136,7 @@ begin
         || gate.audit_field((extract(epoch from new.at) * 1000000)::bigint::text)
         || gate.audit_field(new.actor_id::text) || gate.audit_field(new.actor) || gate.audit_field(new.action)
         || gate.audit_field(new.reason) || gate.audit_field(new.old_value) || gate.audit_field(new.new_value)
-        || gate.audit_field(new.request_id::text), 'UTF8'));
+        || gate.audit_field(new.request_id::text) || gate.audit_field(new.partner_id::text), 'UTF8'));
     update public.customer_audit_heads h set seq = new.seq, at = new.at, hash = new.hash
         where h.customer_id = new.customer_id;
     return new;

@@ -150,6 +150,10 @@ async fn changes(owner: &mut PgConnection, side: &str) -> Vec<(String, String)> 
     .unwrap();
     let change = |column: &str, data_type: &str| match data_type {
         "text" => format!("{column} = coalesce({column}, '') || 'x'"),
+        // It has to be a partner.
+        "uuid" if column == "partner_id" => {
+            format!("{column} = (select p.id from partners p where p.id is distinct from {column} limit 1)")
+        }
         "uuid" => format!("{column} = gen_random_uuid()"),
         "timestamp with time zone" => format!("{column} = {column} + interval '1 microsecond'"),
         other => unreachable!("{column} is {other}"),

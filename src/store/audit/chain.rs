@@ -94,6 +94,8 @@ struct Link {
     old_value: Option<String>,
     new_value: Option<String>,
     request_id: Option<Uuid>,
+    /// Of a customer's event: whose it is beside the customer's.
+    partner_id: Option<Uuid>,
     previous_hash: Vec<u8>,
     hash: Vec<u8>,
 }
@@ -148,7 +150,7 @@ pub async fn verify(reader: &mut Reader, which: Option<Log>) -> Result<Verified,
             "select partner_id as log, seq, id,
                     case when isfinite(at) then (extract(epoch from at) * 1000000)::bigint end as at,
                     actor_id, actor, action, customer_id, access_id, reason, old_value, new_value, request_id,
-                    previous_hash, hash
+                    null::uuid as partner_id, previous_hash, hash
              from partner_audit_events where $1::uuid is null or partner_id = $1 order by log, seq",
             only
         )
@@ -168,7 +170,7 @@ pub async fn verify(reader: &mut Reader, which: Option<Log>) -> Result<Verified,
             "select customer_id as log, seq, id,
                     case when isfinite(at) then (extract(epoch from at) * 1000000)::bigint end as at,
                     actor_id, actor, action, null::uuid as customer_id, null::uuid as access_id, reason, old_value,
-                    new_value, request_id, previous_hash, hash
+                    new_value, request_id, partner_id, previous_hash, hash
              from customer_audit_events where $1::uuid is null or customer_id = $1 order by log, seq",
             only
         )
@@ -293,5 +295,9 @@ fn hash(side: Side, link: &Link) -> Vec<u8> {
     field(link.old_value.as_deref());
     field(link.new_value.as_deref());
     field(link.request_id.map(text).as_deref());
+    match side {
+        Side::Partner => {}
+        Side::Customer => field(link.partner_id.map(text).as_deref()),
+    }
     sha.finalize().to_vec()
 }

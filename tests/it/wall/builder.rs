@@ -179,6 +179,7 @@ impl Builder {
             price: 10.into(),
         });
         self.partner_event(partner, Some((customer, id)));
+        self.customer_event(customer, Some(partner));
         id
     }
 
@@ -330,19 +331,23 @@ impl Builder {
             created_at: now(),
             revoked_at: None,
         });
+        self.customer_event(customer_id, None);
+        customer_id
+    }
+
+    fn customer_event(&mut self, customer_id: CustomerId, partner_id: Option<PartnerId>) {
         let id = AuditEventId(self.id());
         self.world.customer_audit_events.push(seed::CustomerAuditEvent {
-            partner_id: None,
+            partner_id,
             customer_id,
             id,
             at: now(),
-            actor: text(),
-            action: text(),
+            actor: "actor".to_owned(),
+            action: "action".to_owned(),
             reason: None,
             old_value: None,
             new_value: None,
         });
-        customer_id
     }
 
     /// What every world has: prices, a platform admin, and the same one disabled.

@@ -19,7 +19,6 @@ const CLASSES: &[(&str, DataClass)] = &[
     ("api_keys", DataClass::SecurityConfig),
     ("assets", DataClass::Posture),
     ("components", DataClass::Posture),
-    ("customer_audit_events", DataClass::Activity),
     ("evidence", DataClass::Posture),
     ("findings", DataClass::Posture),
     ("posture_due", DataClass::Posture),
@@ -134,6 +133,20 @@ impl<'w> Gate<'w> {
                 if self.decide(viewer, class, customer, deciding) {
                     show(relation, customer.to_string());
                 }
+            }
+        }
+        for row in &world.customer_audit_events {
+            // What is between the customer and one partner, no other partner is told.
+            let own = |partner: PartnerId| match *viewer {
+                Viewer::Partner { partner: own, .. } => own == partner,
+                Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => true,
+            };
+            let deciding = self.deciding(viewer, row.customer_id);
+            if row.partner_id.is_none_or(own)
+                && self.decide(viewer, DataClass::Activity, row.customer_id, deciding)
+            {
+                let partner = row.partner_id.map(|id| id.to_string()).unwrap_or_default();
+                show("customer_audit_events", format!("{} {partner}", row.customer_id));
             }
         }
         for row in &world.customers {
