@@ -190,7 +190,7 @@ fn partner_event(world: &mut seed::World, tenant: &Tenant, link: &Link, event: &
 
 fn customer_event(world: &mut seed::World, tenant: &Tenant, with: Option<House>, event: &Event) {
     world.customer_audit_events.push(seed::CustomerAuditEvent {
-        partner_id: with.map(|house| house.id()),
+        partner_id: with.map(super::cast::House::id),
         customer_id: tenant.id(),
         id: AuditEventId(id("customer-audit-event", world.customer_audit_events.len())),
         at: event.at,

@@ -271,9 +271,10 @@ async fn a_key_holds_under_any_alias() {
     let cast = Cast::new();
     let app = App::start(cast.world).await;
     let admin = app.sign_in(Persona::PartnerAdmin).header("idempotency-key", "once");
-    let alias: String = (0..120)
+    let words: Vec<String> = (0..120)
         .map(|nth| format!("a{}", uuid::Uuid::from_u128(nth * 0x9e37_79b9_7f4a_7c15_f39c).simple()))
         .collect();
+    let alias = words.concat();
     let document = format!(
         "mutation {{ {alias}: buyPrepaidLicenses(input: {{ licenseModel: UNLIMITED, quantity: 3 }}) {{ userErrors {{ code }} }} }}"
     );

@@ -109,7 +109,7 @@ async fn a_rival_reads_nothing_of_it_in_the_customers_log() {
         let told = told["customer"]["auditLog"]["nodes"].as_array().unwrap();
         assert_eq!(told.len(), before[2]["customer"]["auditLog"]["nodes"].as_array().unwrap().len() + 2);
         for event in &told[..2] {
-            let node = format!(r#"{{ node(id: {}) {{ id }} }}"#, event["id"]);
+            let node = format!("{{ node(id: {}) {{ id }} }}", event["id"]);
             assert!(own.data(&node).await["node"].is_object());
             assert!(app.sign_in(Persona::RivalAdmin).data(&node).await["node"].is_object());
             for reader in &readers {
@@ -143,7 +143,7 @@ async fn consent_outlives_the_access() {
         assert_eq!(access["customerConsent"], then, "{consent} {}", reply.text);
         assert_eq!(access["consentUntil"], json!(until_then.map(|at| at.to_rfc3339())));
         app.clock.advance(chrono::TimeDelta::days(6));
-        let again = format!(r#"{{ access(id: {}) {{ customerConsent }} }}"#, access["id"]);
+        let again = format!("{{ access(id: {}) {{ customerConsent }} }}", access["id"]);
         assert_eq!(partner.data(&again).await["access"]["customerConsent"], later, "{consent}");
     }
 }
