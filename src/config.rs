@@ -88,6 +88,22 @@ pub struct HttpArgs {
     pub metrics: bool,
 }
 
+/// The work that nobody asks for: due schedules, daily snapshots.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct WorkerArgs {
+    /// Seconds between two looks at what is due; 0 leaves the work to other gateways
+    #[arg(long, env = "WORKER_INTERVAL", value_name = "SECONDS", default_value_t = 30)]
+    pub worker_interval: u64,
+}
+
+impl WorkerArgs {
+    /// The time between two looks; none where there is no work to be done.
+    #[must_use]
+    pub fn interval(self) -> Option<Duration> {
+        (self.worker_interval > 0).then(|| Duration::from_secs(self.worker_interval))
+    }
+}
+
 /// What a request may cost before it is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct HttpLimits {

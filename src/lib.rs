@@ -1,6 +1,6 @@
 //! A GraphQL gateway in front of `PostgreSQL` for security products sold through partners.
 //!
-//! The modules in reading order. `main -> cli -> http -> graphql -> policy -> domain`, and `graphql -> store -> policy, ingest`:
+//! The modules in reading order. `main -> cli -> http -> graphql -> policy -> domain`, `graphql -> store -> policy, ingest`, and `cli -> worker -> store`:
 //! an arrow means "may import", none runs back.
 
 pub mod domain;
@@ -9,6 +9,7 @@ pub mod policy;
 pub mod store;
 pub mod graphql;
 pub mod http;
+pub mod worker;
 pub mod demo;
 pub mod config;
 pub mod private_postgres;

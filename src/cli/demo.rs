@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,6 +28,7 @@ use crate::ingest::{Encoding, Packed};
 use crate::private_postgres::{Options, PrivatePostgres, SUPERUSER};
 use crate::store::scope::PoolSettings;
 use crate::store::{Database, provision};
+use crate::worker::Worker;
 
 /// The demo's database on its private server.
 const DATABASE: &str = "posture";
@@ -36,6 +38,9 @@ const ROLE: &str = "posture_gateway";
 
 /// How long the personas' tokens are good for.
 const LIFETIME: TimeDelta = TimeDelta::days(30);
+
+/// How often the worker looks for what is due.
+const WORKER_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What real scanners wrote: uploaded like any other results.
 const SAMPLES: [(&str, &[u8]); 4] = [
@@ -91,6 +96,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
 
     let key = DevelopmentKey::load_or_create(&data)?;
     let personas = WithTokens::new(&key, personas, clock.now());
+    let worker = Worker::new(database.clone(), clock.clone());
     let app = App {
         executor: Executor::new(schema(), database, clock, Limits::default()),
         verifier: Arc::new(Verifier {
@@ -112,7 +118,9 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let welcome = personas.welcome(listener.local_addr()?, args.personas_file.as_deref());
     std::io::stdout().lock().write_all(welcome.as_bytes())?;
     let limits = app.limits;
-    serve(listener, router(app), limits, stopped()).await.context("the listener failed")?;
+    let (outcome, ()) =
+        tokio::join!(serve(listener, router(app), limits, stopped()), worker.run(WORKER_INTERVAL, stopped()));
+    outcome.context("the listener failed")?;
     say("stopping PostgreSQL");
     tokio::task::spawn_blocking(move || server.stop()).await?;
     Ok(())

@@ -9,12 +9,13 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 
 use super::stopped;
-use crate::config::{DatabaseArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs};
+use crate::config::{DatabaseArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs, WorkerArgs};
 use crate::domain::clock::Clock;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
 use crate::http::{App, router, serve};
 use crate::store::Database;
+use crate::worker::Worker;
 
 /// Serve the API over an existing database
 ///
@@ -29,6 +30,8 @@ pub(super) struct ServeArgs {
     tokens: TokenArgs,
     #[command(flatten)]
     http: HttpArgs,
+    #[command(flatten)]
+    worker: WorkerArgs,
 }
 
 /// Serves until the process is asked to stop.
@@ -38,6 +41,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let database = Database::new(options, args.pool.into());
     database.refuse_powerful_role().await?;
     let verifier = args.tokens.verifier().with_context(|| format!("{}", args.tokens.token_keys.display()))?;
+    let worker = Worker::new(database.clone(), Clock::System);
     let app = App {
         executor: Executor::new(schema(), database, Clock::System, Limits::default()),
         verifier: Arc::new(verifier),
@@ -52,5 +56,11 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}", args.http.listen))?;
     writeln!(std::io::stdout().lock(), "GraphQL is at http://{}/graphql", listener.local_addr()?)?;
     let limits = app.limits;
-    serve(listener, router(app), limits, stopped()).await.context("the listener failed")
+    // Both end with the process's stop; the worker finishes what it has begun.
+    let (served, ()) = tokio::join!(serve(listener, router(app), limits, stopped()), async {
+        if let Some(every) = args.worker.interval() {
+            worker.run(every, stopped()).await;
+        }
+    });
+    served.context("the listener failed")
 }

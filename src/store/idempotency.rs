@@ -85,3 +85,14 @@ pub async fn keep(writer: &mut Writer, key: &Key, outcome: &serde_json::Value) -
     .await?;
     Ok(())
 }
+
+/// Forgets the keys that are remembered no longer; for the worker.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget(writer: &mut Writer, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!("delete from idempotency_keys where created_at < $1", now - REMEMBERED)
+        .execute(writer.connection()?)
+        .await?;
+    Ok(())
+}

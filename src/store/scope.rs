@@ -157,6 +157,15 @@ impl Database {
         Ok(Writer { open: Some(self.open(&opening).await?) })
     }
 
+    /// A read-write transaction of the worker: lowered to its role, without a viewer.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin_work(&self, now: DateTime<Utc>) -> Result<Writer, StoreError> {
+        let opening = format!("begin; set local role posture_worker; {}", context(None, now));
+        Ok(Writer { open: Some(self.open(&opening).await?) })
+    }
+
     /// Sends the opening as one message. A connection that turns out to be dead is thrown away and the next one tried,
     /// which a ping before every request would find out no better.
     async fn open(&self, opening: &str) -> Result<Open, StoreError> {

@@ -33,3 +33,4 @@ mod support;
 mod totals;
 mod wall;
 mod viewers;
+mod worker;

@@ -8,6 +8,7 @@ pub mod access;
 pub mod commerce;
 pub mod customer;
 pub mod life;
+mod operate;
 pub mod partner;
 pub mod payload;
 pub mod people;

@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
 use super::access::find;
+use super::operate::operator;
 use super::payload::{AccessPayload, CustomerPayload};
 use super::portal::find_customer;
 use super::refusal::{self, Refusal};
@@ -12,7 +13,7 @@ use crate::domain::global_id::GlobalId;
 use crate::domain::ids::{AccessId, CustomerId};
 use crate::domain::user;
 use crate::graphql::enums::CustomerRole;
-use crate::policy::{DataClass, Operation, Viewer, decide, explain};
+use crate::policy::Operation;
 use crate::store::change::Changes;
 use crate::store::people::{self, Invitation};
 
@@ -84,20 +85,8 @@ async fn invite_customer_user(
     input: &InviteCustomerUserInput,
 ) -> Result<CustomerId, Stop> {
     let customer = find_customer(writing, &input.customer_id).await?;
-    let (viewer, role): (Viewer, user::CustomerRole) = (*writing.viewer(), input.role.into());
-    let subject = customer.subject(writing.now());
-    // To operate takes what it takes to see the security configuration (DESIGN.md 4).
-    if let Some(reason) = decide(&viewer, DataClass::SecurityConfig, &subject).reason() {
-        return Err(Refusal::not_permitted(format!(
-            "inviting users takes the security configuration, and {}",
-            explain(&viewer, DataClass::SecurityConfig, &subject, reason)
-        ))
-        .into());
-    }
-    let by_partner = match viewer {
-        Viewer::Partner { partner, .. } => Some(partner),
-        Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => None,
-    };
+    let role: user::CustomerRole = input.role.into();
+    let by_partner = operator(writing, &customer, "inviting users")?;
     if by_partner.is_some() && role != user::CustomerRole::ReadOnly {
         return Err(Refusal::not_permitted(
             "an operating partner invites READ_ONLY users only: an ADMIN is invited by an ADMIN of the customer with a \
