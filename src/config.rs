@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::domain::public_url::PublicUrl;
 use crate::http::auth::{KeyError, KeySet, Verifier};
 use crate::store::scope::PoolSettings;
 
@@ -75,11 +76,14 @@ impl TokenArgs {
 }
 
 /// Where to listen and what to serve there.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct HttpArgs {
     /// The address to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Where the gateway is found from outside, as links begin [default: http:// and the address it listens on]
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<PublicUrl>,
     /// Serve GraphiQL at /
     #[arg(long, env = "GRAPHIQL")]
     pub graphiql: bool,

@@ -98,7 +98,8 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let personas = WithTokens::new(&key, personas, clock.now());
     let worker = Worker::new(database.clone(), clock.clone());
     let app = App {
-        executor: Executor::new(schema(), database, clock, Limits::default()),
+        executor: Executor::new(schema(), database, clock, Limits::default())
+            .found_at(format!("http://{}", listener.local_addr()?).parse()?),
         verifier: Arc::new(Verifier {
             keys: key.key_set()?,
             issuer: DEVELOPMENT_ISSUER.to_owned(),

@@ -42,8 +42,16 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     database.refuse_powerful_role().await?;
     let verifier = args.tokens.verifier().with_context(|| format!("{}", args.tokens.token_keys.display()))?;
     let worker = Worker::new(database.clone(), Clock::System);
+    let listener = TcpListener::bind(args.http.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", args.http.listen))?;
+    let address = listener.local_addr()?;
+    let public_url = match args.http.public_url {
+        Some(url) => url,
+        None => format!("http://{address}").parse()?,
+    };
     let app = App {
-        executor: Executor::new(schema(), database, Clock::System, Limits::default()),
+        executor: Executor::new(schema(), database, Clock::System, Limits::default()).found_at(public_url),
         verifier: Arc::new(verifier),
         limits: HttpLimits::default(),
         ingest_limits: IngestLimits::default(),
@@ -51,10 +59,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         metrics: args.http.metrics,
         personas: None,
     };
-    let listener = TcpListener::bind(args.http.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", args.http.listen))?;
-    writeln!(std::io::stdout().lock(), "GraphQL is at http://{}/graphql", listener.local_addr()?)?;
+    writeln!(std::io::stdout().lock(), "GraphQL is at http://{address}/graphql")?;
     let limits = app.limits;
     // Both end with the process's stop; the worker finishes what it has begun.
     let (served, ()) = tokio::join!(serve(listener, router(app), limits, stopped()), async {

@@ -81,6 +81,10 @@ fn shares(world: &mut seed::World, tenant: &Tenant, now: DateTime<Utc>) {
             created_at: now - TimeDelta::days(created),
             expires_at: now + TimeDelta::days(expires),
             revoked_at: revoked.map(|days| now - TimeDelta::days(days)),
+            created_by: people::customer_admin(tenant).0,
+            // Nobody was ever given their links.
+            created_by_id: None,
+            created_by_partner: None,
         });
     };
     match tenant.nth % 4 {

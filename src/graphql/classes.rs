@@ -77,6 +77,7 @@ const OPEN: &[&str] = &[
     "PricingPayload",
     "PartnerPayload",
     "UserPayload",
+    "PostureSharePayload",
     "UserError",
     "Viewer",
     "Partner",
@@ -119,6 +120,7 @@ const DECIDED_OTHERWISE: &[(&str, &str)] = &[
         "UserPayload.customerUser",
         "asked after the change, in the mutation's own snapshot; null where the gate denies",
     ),
+    ("PostureSharePayload.postureShare", "likewise"),
 ];
 
 /// The rule of every stream: who may ever open it. Those of mutations are `policy::Operation`'s, which resolvers ask.

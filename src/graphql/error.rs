@@ -65,3 +65,10 @@ pub fn internal(error: &StoreError) -> Error {
     tracing::error!(error = error as &dyn std::error::Error, "a statement failed");
     coded(Code::Internal, "the gateway could not read its data; try again")
 }
+
+/// No secret could be made: logs the cause.
+#[must_use]
+pub fn no_randomness(error: &getrandom::Error) -> Error {
+    tracing::error!(error = error as &dyn std::error::Error, "no random bytes for a secret");
+    coded(Code::Internal, "the gateway could not make a secret, and nothing was done; try again")
+}

@@ -15,6 +15,7 @@ use super::mutation::Stamp;
 use super::session::{Session, Sessions};
 use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
+use crate::domain::public_url::PublicUrl;
 use crate::store::{Database, Snapshot};
 
 /// Executes requests against one database.
@@ -24,6 +25,7 @@ pub struct Executor {
     database: Database,
     clock: Clock,
     limits: Limits,
+    public_url: PublicUrl,
 }
 
 /// A request within the limits, parsed. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
@@ -52,7 +54,13 @@ impl Executor {
     /// An executor over a database.
     #[must_use]
     pub const fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
-        Self { schema, database, clock, limits }
+        Self { schema, database, clock, limits, public_url: PublicUrl::UNKNOWN }
+    }
+
+    /// The same, told where it is found from outside; else its links are paths alone.
+    #[must_use]
+    pub fn found_at(self, public_url: PublicUrl) -> Self {
+        Self { public_url, ..self }
     }
 
     /// The database that requests are answered from.
@@ -84,7 +92,7 @@ impl Executor {
         let hidden = Arc::new(Hidden::new(request.placement));
         let sessions =
             Arc::new(Sessions::new(Session::new(snapshot, Arc::clone(&hidden), Batches::default())));
-        let graphql = request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp);
+        let graphql = request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
         let mut response = sessions.whole().batches().drive(self.schema.execute(graphql)).await;
         if let Err(error) = sessions.finish().await {
             // What was read was read in one snapshot all the same; the connection is gone, the answer stands.

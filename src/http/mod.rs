@@ -6,6 +6,7 @@ mod graphql;
 mod health;
 pub mod ingest;
 mod server;
+mod share;
 
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub struct App {
 pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/share/{secret}", get(share::get))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready));

@@ -12,6 +12,7 @@ mod grant;
 mod operation;
 mod preview;
 mod scope;
+mod share;
 pub mod tables;
 #[cfg(test)]
 mod truth_table;
@@ -27,4 +28,5 @@ pub use grant::Grant;
 pub use operation::{Caller, Operation};
 pub use preview::{Preview, preview};
 pub use scope::{PartnerScope, Scope, partner_scope, scope};
+pub use share::{ShareTerms, grant_share};
 pub use viewer::Viewer;

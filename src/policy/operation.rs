@@ -56,6 +56,10 @@ text_enum! {
         DisableUser = "disableUser",
         /// A user who may sign in again.
         EnableUser = "enableUser",
+        /// A link to a summary of a customer's posture.
+        CreatePostureShare = "createPostureShare",
+        /// The end of such a link.
+        RevokePostureShare = "revokePostureShare",
     }
 }
 
@@ -133,8 +137,10 @@ impl Operation {
             Self::SetPartnerConsent | Self::ElectOperatingModel => &[Caller::CustomerAdmin],
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
+            // *Operate*: every write on a customer's security data.
+            Self::CreatePostureShare | Self::RevokePostureShare
             // Operating partners, and whoever keeps their own people.
-            Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
+            | Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]
             }
         }

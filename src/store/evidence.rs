@@ -7,8 +7,31 @@ use uuid::Uuid;
 
 use super::StoreError;
 use super::list::{KeyValue, SortKey, TenantList, newest_first};
-use crate::domain::ids::{CustomerId, EvidenceId, PostureShareId};
-use crate::policy::Posture;
+use crate::domain::ids::{CustomerId, EvidenceId, PartnerId, PostureShareId};
+use crate::policy::{Posture, Viewer};
+
+/// Who wrote something down about a customer.
+#[derive(Clone, Debug)]
+pub struct RecordedBy {
+    name: String,
+    partner: Option<PartnerId>,
+}
+
+impl RecordedBy {
+    fn row(row: &PgRow) -> Result<Self, StoreError> {
+        let partner: Option<Uuid> = row.try_get("created_by_partner")?;
+        Ok(Self { name: row.try_get("created_by")?, partner: partner.map(PartnerId) })
+    }
+
+    /// What a viewer may call them: the people of one partner are not named to another one.
+    #[must_use]
+    pub fn as_told_to(&self, viewer: &Viewer) -> &str {
+        match (viewer.partner(), self.partner) {
+            (Some(own), Some(partner)) if own != partner => "another partner",
+            _ => &self.name,
+        }
+    }
+}
 
 /// A record for a control of a framework.
 #[derive(Clone, Debug)]
@@ -73,6 +96,8 @@ pub struct PostureShare {
     pub expires_at: DateTime<Utc>,
     /// When it was taken back.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// Who made it.
+    pub author: RecordedBy,
 }
 
 /// Every share of a customer, newest first.
@@ -85,7 +110,7 @@ impl TenantList for PostureShares {
 
     const NAME: &'static str = "Customer.postureShares";
     const TABLE: &'static str = "posture_shares";
-    const COLUMNS: &'static str = "t.customer_id, t.id, t.label, t.created_at, t.expires_at, t.revoked_at";
+    const COLUMNS: &'static str = "t.customer_id, t.id, t.label, t.created_at, t.expires_at, t.revoked_at, t.created_by, t.created_by_partner";
     const SORT: SortKey = newest_first("t.created_at");
 
     fn filter(&self, _: &mut QueryBuilder<Postgres>) {}
@@ -102,6 +127,7 @@ impl TenantList for PostureShares {
             created_at: row.try_get("created_at")?,
             expires_at: row.try_get("expires_at")?,
             revoked_at: row.try_get("revoked_at")?,
+            author: RecordedBy::row(row)?,
         })
     }
 }

@@ -28,6 +28,7 @@ pub mod scan;
 pub mod scope;
 pub mod security;
 pub mod seed;
+pub mod share;
 pub mod subscription;
 pub mod viewer;
 

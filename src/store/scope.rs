@@ -166,6 +166,20 @@ impl Database {
         Ok(Writer { open: Some(self.open(&opening).await?) })
     }
 
+    /// A read-only snapshot for the door of a share: lowered to its role, with the hash of the link's secret in the viewer's place.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin_shared(&self, secret_hash: [u8; 32], now: DateTime<Utc>) -> Result<Reader, StoreError> {
+        use std::fmt::Write as _;
+        let mut opening = format!("{}; set local role posture_share; set local app.share = '", reading(None, now));
+        for byte in secret_hash {
+            let _ = write!(opening, "{byte:02x}");
+        }
+        opening.push('\'');
+        Ok(Reader { open: Some(self.open(&opening).await?) })
+    }
+
     /// Sends the opening as one message. A connection that turns out to be dead is thrown away and the next one tried,
     /// which a ping before every request would find out no better.
     async fn open(&self, opening: &str) -> Result<Open, StoreError> {

@@ -259,6 +259,9 @@ rows! {
         created_at: DateTime<Utc>,
         expires_at: DateTime<Utc>,
         revoked_at: Option<DateTime<Utc>>,
+        created_by: String,
+        created_by_id: Option<UserId>,
+        created_by_partner: Option<PartnerId>,
     }
     /// A row of `security_settings`.
     SecuritySettings { customer_id: CustomerId, saml_enabled: bool, saml_issuer: Option<String>, }

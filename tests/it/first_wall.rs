@@ -75,7 +75,7 @@ const FRAGMENTS: &str = "
     fragment ScanReport on ScanReport { newFindings fixedFindings openFindings { ...SeverityCounts } toolName }
     fragment ScanSchedule on ScanSchedule { id profile targets { id value } frequency startTime nextRunAt enabled }
     fragment Evidence on Evidence { id control title createdAt createdBy }
-    fragment PostureShare on PostureShare { id label createdAt expiresAt revokedAt }
+    fragment PostureShare on PostureShare { id label createdAt expiresAt revokedAt createdBy }
     fragment SecurityConfiguration on SecurityConfiguration {
         roles { ...RoleBinding } samlEnabled samlIssuer apiKeys { ...ApiKey }
     }

@@ -113,6 +113,7 @@ async fn create_customer(writing: &mut Writing<'_>, input: &CreateCustomerInput)
             Some(quoted.map_err(|stop| match stop {
                 Stop::Refused(refusal) => Stop::Refused(refusal.within("licenses")),
                 Stop::Failed(error) => Stop::Failed(error),
+                Stop::Random(error) => Stop::Random(error),
             })?)
         }
     };

@@ -17,6 +17,7 @@ pub mod pricing;
 pub mod privilege;
 pub mod quote;
 pub mod refusal;
+pub mod share;
 pub mod trial;
 pub mod users;
 pub mod writing;
@@ -40,4 +41,5 @@ pub struct Mutation(
     people::PeopleMutations,
     partner::PartnerMutations,
     users::UserMutations,
+    share::ShareMutations,
 );

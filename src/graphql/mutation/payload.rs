@@ -4,19 +4,23 @@ use async_graphql::{Context, Result, SimpleObject};
 
 use super::pricing::PriceSet;
 use super::refusal::UserError;
+use super::share::SharedPosture;
 use super::writing::Outcome;
 use crate::domain::ids::{AccessId, CustomerId, PartnerId, QuoteId};
 use crate::domain::money;
+use crate::domain::public_url::PublicUrl;
 use crate::graphql::enums::LicenseModel;
 use crate::graphql::loaders::{PartnerKey, RowKey};
 use crate::graphql::session::session;
 use crate::graphql::types::access::Access;
 use crate::graphql::types::customer::Customer;
+use crate::graphql::types::evidence::PostureShare;
 use crate::graphql::types::money::Money;
 use crate::graphql::types::partner::Partner;
 use crate::graphql::types::quote::{Quote, quote};
 use crate::graphql::types::user::{CustomerUser, PartnerUser};
-use crate::policy::{Commercial, Decision, SecurityConfig, grant, grant_partner};
+use crate::policy::{Commercial, Decision, Posture, SecurityConfig, grant, grant_partner};
+use crate::store::evidence::PostureShares;
 use crate::store::people::{Belonging, CustomerUsers, PartnerUsers, Person};
 
 /// An access after a mutation.
@@ -192,5 +196,41 @@ impl UserPayload {
             }
         }
         Ok(payload)
+    }
+}
+
+/// A posture share after a mutation. The share's secret link is shown once, here.
+#[derive(SimpleObject)]
+pub struct PostureSharePayload {
+    /// The share as it stands now; null where nothing was done.
+    posture_share: Option<PostureShare>,
+    /// The link that opens the share, shown this one time: only its hash is kept. Null in the answer to a revocation, and in
+    /// the answer to the same request once more, under the same `Idempotency-Key`: who lost the link revokes the share and makes
+    /// another one.
+    url: Option<String>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl PostureSharePayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<SharedPosture>) -> Result<Self> {
+        let shared = match outcome {
+            Ok(shared) => shared,
+            Err(refusal) => {
+                return Ok(Self { posture_share: None, url: None, user_errors: vec![refusal.into()] });
+            }
+        };
+        let session = session(ctx)?;
+        let (viewer, subject) = (session.viewer().await?, session.subject(shared.customer, None).await?);
+        let posture_share = match grant::<Posture>(&viewer, &subject) {
+            Decision::Visible(parent) => {
+                let key = RowKey { parent, list: PostureShares, id: shared.id.0 };
+                session.load(key).await?.map(PostureShare)
+            }
+            Decision::Hidden(_) => None,
+        };
+        let public_url = ctx.data::<PublicUrl>()?;
+        let url = shared.secret.as_ref().map(|secret| public_url.share(secret));
+        Ok(Self { posture_share, url, user_errors: Vec::new() })
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::refusal::Refusal;
 use crate::domain::ids::UserId;
-use crate::graphql::error::{forbidden, internal, unauthenticated};
+use crate::graphql::error::{forbidden, internal, no_randomness, unauthenticated};
 use crate::graphql::session::{Sessions, root_field};
 use crate::policy::{Operation, Viewer};
 use crate::store::change::Author;
@@ -41,6 +41,9 @@ pub enum Stop {
     /// Failed.
     #[error(transparent)]
     Failed(#[from] StoreError),
+    /// A secret was to be made.
+    #[error("the system gave no random bytes")]
+    Random(#[source] getrandom::Error),
 }
 
 impl From<Refusal> for Stop {
@@ -185,6 +188,7 @@ impl Writing<'_> {
             Ok(done) => Ok(done),
             Err(Stop::Refused(refusal)) => Err(refusal),
             Err(Stop::Failed(error)) => return Err(internal(&error)),
+            Err(Stop::Random(error)) => return Err(no_randomness(&error)),
         };
         let database = sessions.whole().snapshot().database().clone();
         let (user, now): (UserId, _) = (author.user, author.now);

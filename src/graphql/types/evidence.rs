@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object, Result};
 use chrono::{DateTime, Utc};
 
 use crate::domain::global_id::GlobalId;
+use crate::graphql::session::session;
 use crate::store;
 
 /// A record for a control of a framework.
@@ -69,5 +70,9 @@ impl PostureShare {
     /// When it was taken back.
     async fn revoked_at(&self) -> Option<DateTime<Utc>> {
         self.0.revoked_at
+    }
+    /// Who made it; "another partner" where another partner's people did and a partner asks.
+    async fn created_by(&self, ctx: &Context<'_>) -> Result<&str> {
+        Ok(self.0.author.as_told_to(&session(ctx)?.viewer().await?))
     }
 }

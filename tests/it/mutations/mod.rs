@@ -8,6 +8,7 @@ mod customer;
 mod life;
 mod operating_model;
 mod pricing;
+mod share;
 mod quote;
 mod statement;
 mod together;

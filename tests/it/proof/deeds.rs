@@ -59,6 +59,14 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
             "inviteCustomerUser",
             format!("customerId: \"{id}\", email: \"reader@new.example\", role: READ_ONLY"),
         );
+        add(
+            "createPostureShare",
+            format!("customerId: \"{id}\", label: \"For the insurer\", expiresAt: \"2026-09-01T00:00:00Z\""),
+        );
+    }
+    for row in shown.posture_shares.iter().filter(|row| row.revoked_at.is_none()) {
+        let id = GlobalId::PostureShare(row.customer_id, row.id);
+        add("revokePostureShare", format!("postureShareId: \"{id}\""));
     }
     let is_sold = |row: &seed::Quote| {
         let pair = (row.partner_id, row.customer_id);

@@ -176,6 +176,7 @@ impl Builder {
         }
         if !self.dice.one_in(3) {
             let id = PostureShareId(self.id());
+            let partners: Vec<_> = self.rows.partners.iter().map(|row| row.id).collect();
             let row = seed::PostureShare {
                 customer_id,
                 id,
@@ -183,6 +184,9 @@ impl Builder {
                 created_at: self.past(),
                 expires_at: self.instant(),
                 revoked_at: self.dice.one_in(3).then(|| days(-1)),
+                created_by: self.text(&["Ada", "Ben"]),
+                created_by_id: None,
+                created_by_partner: (!partners.is_empty() && self.dice.one_in(2)).then(|| self.dice.one_of(&partners)),
             };
             self.rows.posture_shares.push(row);
         }

@@ -86,8 +86,11 @@ impl App {
         let pool = PoolSettings { max_connections: connections, ..PoolSettings::default() };
         let database = Database::new(test_database.as_role(role), pool);
         let limits = HttpLimits::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = format!("http://{}", listener.local_addr().unwrap());
         let router = router(http::App {
-            executor: Executor::new(schema(), database.clone(), clock.clone(), Limits::default()),
+            executor: Executor::new(schema(), database.clone(), clock.clone(), Limits::default())
+                .found_at(at.parse().unwrap()),
             verifier: Arc::new(Verifier {
                 keys: key.key_set().unwrap(),
                 issuer: DEVELOPMENT_ISSUER.to_owned(),
@@ -100,8 +103,7 @@ impl App {
             metrics: false,
             personas: None,
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/graphql", listener.local_addr().unwrap());
+        let url = format!("{at}/graphql");
         // Ends with the test's runtime.
         tokio::spawn(serve(listener, router, limits, std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
@@ -231,9 +233,18 @@ impl Client {
 
     /// A POST to another path of the gateway, with this client's headers.
     pub(crate) fn post_to(&self, path: &str) -> RequestBuilder {
+        self.to(Method::POST, path)
+    }
+
+    /// A GET from another path of the gateway, likewise.
+    pub(crate) fn get_from(&self, path: &str) -> RequestBuilder {
+        self.to(Method::GET, path)
+    }
+
+    fn to(&self, method: Method, path: &str) -> RequestBuilder {
         let mut client = self.clone();
         client.url = self.url.replace("/graphql", path);
-        client.request(Method::POST)
+        client.request(method)
     }
 
     /// Sends a request and reads all of its answer.

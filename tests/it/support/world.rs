@@ -409,6 +409,9 @@ impl World {
             created_at: days(-10),
             expires_at: days(20),
             revoked_at: None,
+            created_by: "Ada".to_owned(),
+            created_by_id: None,
+            created_by_partner: None,
         });
         self.rows.security_settings.push(seed::SecuritySettings {
             customer_id: customer,

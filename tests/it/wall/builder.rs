@@ -316,6 +316,9 @@ impl Builder {
             created_at: now(),
             expires_at: now(),
             revoked_at: None,
+            created_by: text(),
+            created_by_id: None,
+            created_by_partner: None,
         });
         self.world.security_settings.push(seed::SecuritySettings {
             customer_id,

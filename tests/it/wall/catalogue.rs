@@ -123,6 +123,8 @@ const CHECKS: &[Check] = &[
             // The partner's, not a customer's: it only names the customer that an event is about.
             "partner_audit_events_pkey",
             "partner_audit_events_seq_key",
+            // A link is found by its secret's hash, before anyone knows whose it is.
+            "posture_shares_secret_hash_key",
         ],
         plants: &[
             ("create table planted (id uuid primary key, customer_id uuid)", "planted_pkey"),
@@ -214,7 +216,7 @@ const CHECKS: &[Check] = &[
         faults: "select format('%s of %s', member::regrole, roleid::regrole) from pg_auth_members
                  where member::regrole::text like 'posture\\_%'",
         // An upload lowers itself to it.
-        exceptions: &["posture_gateway of posture_ingest", "posture_gateway of posture_worker", "posture_gateway of posture_writer"],
+        exceptions: &["posture_gateway of posture_ingest", "posture_gateway of posture_share", "posture_gateway of posture_worker", "posture_gateway of posture_writer"],
         plants: &[
             ("grant posture_rollup to posture_gateway", "posture_gateway of posture_rollup"),
             ("grant pg_read_all_data to posture_ingest", "posture_ingest of pg_read_all_data"),
@@ -224,7 +226,7 @@ const CHECKS: &[Check] = &[
         name: "audit logs only ever grow",
         faults: "select format('%s may %s %s', r, p, c.oid::regclass)
                  from pg_class c,
-                      unnest('{posture_gateway,posture_ingest,posture_writer,posture_worker,posture_policy,posture_rollup,posture_audit}'::text[]) r,
+                      unnest('{posture_gateway,posture_ingest,posture_writer,posture_worker,posture_share,posture_policy,posture_rollup,posture_audit}'::text[]) r,
                       unnest('{update,delete,truncate}'::text[]) p
                  where c.relname like '%audit_events' and c.relkind in ('r', 'p')
                    and (has_table_privilege(r, c.oid, p)

@@ -116,7 +116,7 @@ impl<'w> Model<'w> {
             Object::Scan(row) => self.scan(row, name),
             Object::ScanSchedule(row) => self.scan_schedule(row, name),
             Object::Evidence(row) => posture::evidence(row, name),
-            Object::PostureShare(row) => posture::posture_share(row, name),
+            Object::PostureShare(row) => posture::posture_share(row, self.asking(), name),
             Object::PartnerAuditEvent(row) => self.partner_audit_event(row, name),
             Object::Quote(row) => self.quote(row, name),
             Object::CustomerAuditEvent(row) => audit::customer_audit_event(row, name),

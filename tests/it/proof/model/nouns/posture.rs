@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 use posture_gateway::domain::finding::FindingStatus;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::CustomerId;
+use posture_gateway::domain::ids::{CustomerId, PartnerId};
 use posture_gateway::domain::scan::ScanStatus;
 use posture_gateway::store::seed::{Asset, Component, Evidence, Finding, PostureShare};
+
+use crate::proof::model::gate::Who;
 
 use super::{
     Answer, Model, Object, counts, global, instant, leaf, maybe_instant, record, severity_place, some,
@@ -125,8 +127,9 @@ pub(super) fn evidence<'w>(row: &'w Evidence, name: &str) -> Option<Answer<'w>> 
     })
 }
 
-pub(super) fn posture_share<'w>(row: &'w PostureShare, name: &str) -> Option<Answer<'w>> {
+pub(super) fn posture_share<'w>(row: &'w PostureShare, who: Who, name: &str) -> Option<Answer<'w>> {
     Some(match name {
+        "createdBy" => leaf(told(who, row.created_by_partner, &row.created_by)),
         "id" => global(GlobalId::PostureShare(row.customer_id, row.id)),
         "label" => leaf(row.label.as_str()),
         "createdAt" => instant(row.created_at),
@@ -134,6 +137,16 @@ pub(super) fn posture_share<'w>(row: &'w PostureShare, name: &str) -> Option<Ans
         "revokedAt" => maybe_instant(row.revoked_at),
         _ => return None,
     })
+}
+
+/// What who asks is told of somebody who wrote something down: the people of one partner are not named to another.
+fn told(who: Who, partner: Option<PartnerId>, name: &str) -> String {
+    match (who, partner) {
+        (Who::Partner(own, _), Some(partner)) if own != partner => {
+            "another partner".to_owned()
+        }
+        _ => name.to_owned(),
+    }
 }
 
 fn by_severity(findings: &[&Finding]) -> [usize; 5] {
