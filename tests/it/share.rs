@@ -219,7 +219,6 @@ async fn what_is_anothers_changes_no_answer() {
     let birch = other.partner("Another partner");
     let more = other.customer(birch, "Another", posture_gateway::domain::customer::PortalAccess::Full);
     other.posture(more);
-    other.posture(cast.bolt.customer);
     other.rows.findings.iter_mut().for_each(|row| row.title.push_str(", once more"));
     other.rows.assets.iter_mut().for_each(|row| row.value.insert_str(0, "other-"));
     assert_eq!(answers(cast.world, acme).await, answers(other, acme).await);
