@@ -1,4 +1,5 @@
 -- Posture shares, which an outsider opens by a link: who may make and revoke them, and the role that the link's door lowers itself to.
+-- Evidence: what it is attached to, and its file.
 
 -- ---------------------------------------------------------------- the role
 
@@ -157,3 +158,108 @@ alter function gate.share_facts() owner to posture_policy;
 revoke create on schema gate from posture_policy;
 grant execute on function gate.share_hash(), gate.instant() to posture_policy;
 grant execute on function gate.shared_customer(), gate.share_facts(), gate.instant() to posture_share;
+
+-- ---------------------------------------------------------------- evidence
+
+alter table evidence
+    -- Of which framework the control is; none for a record that named both in one.
+    add framework text,
+    -- Who `created_by` is, and their partner where they are a partner's people.
+    add created_by_id uuid,
+    add created_by_partner uuid;
+
+-- What a record is attached to. Keys with the customer first on both sides: nothing of another customer's can be.
+create table evidence_findings (
+    customer_id uuid not null,
+    evidence_id uuid not null,
+    finding_id uuid not null,
+    constraint evidence_findings_pkey primary key (customer_id, evidence_id, finding_id),
+    constraint evidence_findings_evidence_fkey foreign key (customer_id, evidence_id) references evidence,
+    constraint evidence_findings_finding_fkey foreign key (customer_id, finding_id) references findings
+);
+create index evidence_findings_finding_idx on evidence_findings (customer_id, finding_id);
+
+create table evidence_scans (
+    customer_id uuid not null,
+    evidence_id uuid not null,
+    scan_id uuid not null,
+    constraint evidence_scans_pkey primary key (customer_id, evidence_id, scan_id),
+    constraint evidence_scans_evidence_fkey foreign key (customer_id, evidence_id) references evidence,
+    constraint evidence_scans_scan_fkey foreign key (customer_id, scan_id) references scans
+);
+create index evidence_scans_scan_idx on evidence_scans (customer_id, scan_id);
+
+-- The file of a record, one at most. Rows are added and never changed: what was shown to an auditor stays what it was.
+create table evidence_files (
+    customer_id uuid not null,
+    evidence_id uuid not null,
+    -- Its name in the object store, after the customer's and the record's: written before the row, and once.
+    object_id uuid not null,
+    name text not null constraint evidence_files_name_check check (length(name) between 1 and 200),
+    size bigint not null constraint evidence_files_size_check check (size > 0),
+    media_type text not null constraint evidence_files_media_type_check check (media_type in
+        ('application/pdf', 'image/png', 'image/jpeg', 'text/plain', 'text/csv', 'application/json')),
+    -- SHA-256 of the bytes, as they were received.
+    sha256 bytea not null constraint evidence_files_sha256_check check (octet_length(sha256) = 32),
+    created_at timestamptz not null,
+    created_by text not null,
+    created_by_id uuid,
+    created_by_partner uuid,
+    constraint evidence_files_pkey primary key (customer_id, evidence_id),
+    constraint evidence_files_evidence_fkey foreign key (customer_id, evidence_id) references evidence
+);
+
+do $$
+declare
+    t text;
+begin
+    foreach t in array '{evidence_findings,evidence_scans,evidence_files}'::text[] loop
+        execute format('alter table %I enable row level security', t);
+        execute format('alter table %I force row level security', t);
+        execute format('grant select on %I to posture_gateway', t);
+    end loop;
+end
+$$;
+
+create policy reads on evidence_findings for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = evidence_findings.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on evidence_scans for select to posture_gateway using (
+    exists (select from gate.partner_sees p where p.customer_id = evidence_scans.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+create policy reads on evidence_files for select to posture_gateway, posture_writer using (
+    exists (select from gate.partner_sees p where p.customer_id = evidence_files.customer_id and p.posture)
+    or customer_id = (select gate.own_posture()));
+alter policy reads on evidence to posture_gateway, posture_writer;
+grant select (customer_id, id, framework, control) on evidence to posture_writer;
+grant select (customer_id, evidence_id) on evidence_files to posture_writer;
+
+-- Whoever operates cites what is there: which ids, and nothing else of them.
+create policy cites on findings for select to posture_writer using (
+    exists (select from gate.partner_sees p where p.customer_id = findings.customer_id and p.security_config)
+    or customer_id = (select gate.own_security()));
+create policy cites on scans for select to posture_writer using (
+    exists (select from gate.partner_sees p where p.customer_id = scans.customer_id and p.security_config)
+    or customer_id = (select gate.own_security()));
+grant select (customer_id, id) on findings, scans to posture_writer;
+
+-- *Operate*. Whoever records is the record's author.
+create policy records on evidence for insert to posture_writer with check (
+    created_by_id = (select gate.enabled_viewer())
+    and (created_by_partner = (select coalesce(gate.admin_partner(), gate.operator_partner()))
+         and exists (select from gate.partner_sees p where p.customer_id = evidence.customer_id and p.security_config)
+         or created_by_partner is null and customer_id = (select gate.own_security())));
+create policy records on evidence_findings for insert to posture_writer with check (
+    exists (select from gate.partner_sees p where p.customer_id = evidence_findings.customer_id and p.security_config)
+    or customer_id = (select gate.own_security()));
+create policy records on evidence_scans for insert to posture_writer with check (
+    exists (select from gate.partner_sees p where p.customer_id = evidence_scans.customer_id and p.security_config)
+    or customer_id = (select gate.own_security()));
+create policy records on evidence_files for insert to posture_writer with check (
+    created_by_id = (select gate.enabled_viewer())
+    and (created_by_partner = (select coalesce(gate.admin_partner(), gate.operator_partner()))
+         and exists (select from gate.partner_sees p where p.customer_id = evidence_files.customer_id and p.security_config)
+         or created_by_partner is null and customer_id = (select gate.own_security())));
+grant insert (customer_id, id, framework, control, title, created_at, created_by, created_by_id, created_by_partner)
+    on evidence to posture_writer;
+grant insert on evidence_findings, evidence_scans, evidence_files to posture_writer;

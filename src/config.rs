@@ -152,3 +152,38 @@ impl Default for IngestLimits {
         }
     }
 }
+
+/// Where files of evidence are kept.
+#[derive(Args, Clone, Debug)]
+pub struct EvidenceArgs {
+    /// Where files of evidence are kept: a folder, made with the first file, or, in a build with the feature `s3`,
+    /// s3://bucket/prefix with the variables that AWS's own tools read
+    #[arg(long, env = "EVIDENCE_STORE", value_name = "PLACE", default_value = "evidence")]
+    pub evidence_store: String,
+    /// Bytes of a file of evidence at most
+    #[arg(long, env = "EVIDENCE_FILE_BYTES", value_name = "BYTES", default_value_t = 25 * 1024 * 1024)]
+    pub evidence_file_bytes: u64,
+}
+
+impl EvidenceArgs {
+    /// What a file may cost.
+    #[must_use]
+    pub fn limits(&self) -> EvidenceLimits {
+        EvidenceLimits { file_bytes: self.evidence_file_bytes, ..EvidenceLimits::default() }
+    }
+}
+
+/// What a file of evidence may cost before it is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct EvidenceLimits {
+    /// Bytes of the file. Default 25 MiB.
+    pub file_bytes: u64,
+    /// How long a client may take to send them all. Default 5 minutes.
+    pub body_timeout: Duration,
+}
+
+impl Default for EvidenceLimits {
+    fn default() -> Self {
+        Self { file_bytes: 25 * 1024 * 1024, body_timeout: Duration::from_mins(5) }
+    }
+}

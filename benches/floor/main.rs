@@ -88,6 +88,8 @@ async fn server(arguments: &[String]) -> anyhow::Result<()> {
             verifier,
             limits,
             graphiql: false,
+            files: posture_gateway::files::Files::in_folder(std::path::Path::new("target/bench-evidence"))?,
+            evidence_limits: posture_gateway::config::EvidenceLimits::default(),
             ingest_limits: posture_gateway::config::IngestLimits::default(),
             metrics: true,
             personas: None,

@@ -17,9 +17,10 @@ use tokio::net::TcpListener;
 
 use super::ingest::write;
 use super::{migrate, stopped};
-use crate::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, HttpLimits, IngestLimits};
+use crate::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, IngestLimits};
 use crate::demo::{self, Persona};
 use crate::domain::clock::Clock;
+use crate::files::Files;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
 use crate::http::auth::{DevelopmentKey, Verifier};
@@ -108,6 +109,8 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         }),
         limits: HttpLimits::default(),
         ingest_limits: IngestLimits::default(),
+        files: Files::in_folder(&data.join("evidence"))?,
+        evidence_limits: EvidenceLimits::default(),
         graphiql: true,
         metrics: true,
         personas: Some(Arc::new(personas.json(Persona::to_json_with_variables))),

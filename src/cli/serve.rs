@@ -9,8 +9,9 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 
 use super::stopped;
-use crate::config::{DatabaseArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs, WorkerArgs};
+use crate::config::{DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs, WorkerArgs};
 use crate::domain::clock::Clock;
+use crate::files::Files;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
 use crate::http::{App, router, serve};
@@ -30,6 +31,8 @@ pub(super) struct ServeArgs {
     tokens: TokenArgs,
     #[command(flatten)]
     http: HttpArgs,
+    #[command(flatten)]
+    evidence: EvidenceArgs,
     #[command(flatten)]
     worker: WorkerArgs,
 }
@@ -55,6 +58,8 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         verifier: Arc::new(verifier),
         limits: HttpLimits::default(),
         ingest_limits: IngestLimits::default(),
+        files: Files::at(&args.evidence.evidence_store)?,
+        evidence_limits: args.evidence.limits(),
         graphiql: args.http.graphiql,
         metrics: args.http.metrics,
         personas: None,

@@ -7,18 +7,19 @@ use super::dice::Dice;
 use super::people;
 use crate::domain::access::{OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
+use crate::domain::finding::FindingStatus;
 use crate::domain::ids::{ApiKeyId, AuditEventId, EvidenceId, PostureShareId};
 use crate::store::seed::{self, deterministic_id};
 
-const EVIDENCE: [(&str, &str); 8] = [
-    ("ISO 27001 A.5.15", "Access reviews of the quarter"),
-    ("ISO 27001 A.8.8", "Patch report of the month"),
-    ("ISO 27001 A.8.13", "Restore test of the backups"),
-    ("SOC 2 CC6.1", "Multi-factor sign-in for all administrators"),
-    ("SOC 2 CC7.2", "Alerts and who answered them"),
-    ("NIS2 Art. 21(2)(b)", "Exercise of the incident plan"),
-    ("NIS2 Art. 21(2)(d)", "Suppliers and their assessment"),
-    ("PCI DSS 11.3", "External vulnerability scan"),
+const EVIDENCE: [(&str, &str, &str); 8] = [
+    ("ISO 27001", "A.5.15", "Access reviews of the quarter"),
+    ("ISO 27001", "A.8.8", "Patch report of the month"),
+    ("ISO 27001", "A.8.13", "Restore test of the backups"),
+    ("SOC 2", "CC6.1", "Multi-factor sign-in for all administrators"),
+    ("SOC 2", "CC7.2", "Alerts and who answered them"),
+    ("NIS2", "Art. 21(2)(b)", "Exercise of the incident plan"),
+    ("NIS2", "Art. 21(2)(d)", "Suppliers and their assessment"),
+    ("PCI DSS", "11.3", "External vulnerability scan"),
 ];
 
 const REASONS: [&str; 4] = [
@@ -56,15 +57,38 @@ fn id(kind: &str, count: usize) -> uuid::Uuid {
 
 fn evidence(world: &mut seed::World, tenant: &Tenant, now: DateTime<Utc>) {
     let mut dice = Dice::new("evidence", tenant.nth);
-    for (control, title) in EVIDENCE.into_iter().filter(|_| tenant.is_scanned() && dice.percent(60)) {
+    for (framework, control, title) in EVIDENCE.into_iter().filter(|_| tenant.is_scanned() && dice.percent(60)) {
         world.evidence.push(seed::Evidence {
             customer_id: tenant.id(),
             id: EvidenceId(id("evidence", world.evidence.len())),
+            framework: Some(framework.to_owned()),
             control: control.to_owned(),
             title: title.to_owned(),
             created_at: since(tenant.created_at(now), now, tenant.nth + 3),
             created_by: people::customer_admin(tenant).0,
+            created_by_id: None,
+            created_by_partner: None,
         });
+        cite(world, tenant, control);
+    }
+}
+
+/// What two of the records are about: findings that were fixed, and the last scan.
+fn cite(world: &mut seed::World, tenant: &Tenant, control: &str) {
+    let Some(evidence_id) = world.evidence.last().map(|row| row.id) else { return };
+    let customer_id = tenant.id();
+    if control == "A.8.8" {
+        let fixed = world.findings.iter().filter(|row| {
+            row.customer_id == customer_id && row.status == FindingStatus::Resolved
+        });
+        let cited = fixed.take(3).map(|row| seed::EvidenceFinding { customer_id, evidence_id, finding_id: row.id });
+        world.evidence_findings.extend(cited);
+    }
+    if control == "11.3" {
+        let own = world.scans.iter().filter(|row| row.customer_id == customer_id && row.finished_at.is_some());
+        let last = own.max_by_key(|row| row.finished_at);
+        let cited = last.map(|row| seed::EvidenceScan { customer_id, evidence_id, scan_id: row.id });
+        world.evidence_scans.extend(cited);
     }
 }
 

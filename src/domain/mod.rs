@@ -4,6 +4,7 @@ pub mod access;
 pub mod asset;
 pub mod clock;
 pub mod customer;
+pub mod evidence;
 pub mod finding;
 pub mod global_id;
 pub mod ids;

@@ -32,6 +32,7 @@ const GATED: &[(DataClass, &[&str])] = &[
             "Evidence",
             "EvidenceConnection",
             "EvidenceEdge",
+            "EvidenceFile",
             "PostureShare",
             "PostureShareConnection",
             "PostureShareEdge",
@@ -78,6 +79,7 @@ const OPEN: &[&str] = &[
     "PartnerPayload",
     "UserPayload",
     "PostureSharePayload",
+    "EvidencePayload",
     "UserError",
     "Viewer",
     "Partner",
@@ -121,6 +123,7 @@ const DECIDED_OTHERWISE: &[(&str, &str)] = &[
         "asked after the change, in the mutation's own snapshot; null where the gate denies",
     ),
     ("PostureSharePayload.postureShare", "likewise"),
+    ("EvidencePayload.evidence", "likewise"),
 ];
 
 /// The rule of every stream: who may ever open it. Those of mutations are `policy::Operation`'s, which resolvers ask.

@@ -12,12 +12,13 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::finding::SeverityCounts;
-use crate::domain::ids::{AccessId, AssetId, CustomerId, PartnerId, ScanId, ScanScheduleId};
+use crate::domain::ids::{AccessId, AssetId, CustomerId, EvidenceId, PartnerId, ScanId, ScanScheduleId};
 use crate::policy::{Activity, Commercial, Grant, PartnerScope, Posture, Scope, SecurityConfig};
 use crate::store::access::Access;
 use crate::store::asset::Asset;
 use crate::store::customer::Customer;
 use crate::store::dashboard::AccessSummary;
+use crate::store::evidence::Attachments;
 use crate::store::exposure::Onlooker;
 use crate::store::list::{List, Page, Window, by_ids, pages};
 use crate::store::partner::Partner;
@@ -94,6 +95,10 @@ pub struct ReportKey(pub Grant<Posture>, pub ScanId);
 /// The targets of a schedule.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TargetsKey(pub Grant<Posture>, pub ScanScheduleId);
+
+/// What a record of evidence is attached to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AttachmentsKey(pub Grant<Posture>, pub EvidenceId);
 
 /// Who could see a customer at an instant, or as everything stands now.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -361,5 +366,17 @@ impl Loader<ExposureKey> for Loaders {
             found.insert(*key, Arc::new(onlookers));
         }
         Ok(found)
+    }
+}
+
+impl Loader<AttachmentsKey> for Loaders {
+    type Value = Arc<Attachments>;
+    type Error = StoreError;
+
+    async fn load(&self, keys: &[AttachmentsKey]) -> Result<HashMap<AttachmentsKey, Self::Value>, StoreError> {
+        let wanted: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
+        let mut found = store::evidence::attachments(&mut *self.0.reader().await?, &wanted).await?;
+        let of = |key: &AttachmentsKey| (key.0.of(), key.1);
+        Ok(keys.iter().filter_map(|key| Some((*key, Arc::new(found.remove(&of(key))?)))).collect())
     }
 }

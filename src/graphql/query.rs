@@ -238,7 +238,7 @@ async fn find(session: &Session, id: GlobalId) -> Result<Option<Node>> {
             .map(|(grant, row)| Node::ScanSchedule(ScanSchedule { row, grant })),
         GlobalId::Evidence(customer, id) => gated(session, customer, EvidenceRecords, id.0)
             .await?
-            .map(|(_, row)| Node::Evidence(Evidence(row))),
+            .map(|(grant, row)| Node::Evidence(Evidence { row, grant })),
         GlobalId::PostureShare(customer, id) => gated(session, customer, PostureShares, id.0)
             .await?
             .map(|(_, row)| Node::PostureShare(PostureShare(row))),
@@ -277,7 +277,10 @@ async fn subscription(
 }
 
 /// A row of a gated list by its id, if the gate shows the list's class of the id's customer.
-async fn gated<L, C>(
+///
+/// # Errors
+/// UNAUTHENTICATED when nobody is signed in.
+pub(super) async fn gated<L, C>(
     session: &Session,
     customer: CustomerId,
     list: L,

@@ -234,7 +234,7 @@ struct Envelope<'a> {
 }
 
 /// The request's id in logs and audit events: the client's own, where it sends a UUID as `x-request-id`, else a new one.
-fn request_id(headers: &HeaderMap) -> Uuid {
+pub(super) fn request_id(headers: &HeaderMap) -> Uuid {
     let own = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     own.and_then(|value| value.parse().ok()).unwrap_or_else(Uuid::new_v4)
 }

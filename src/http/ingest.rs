@@ -189,7 +189,7 @@ async fn read(body: Body, packed: Packed, limits: IngestLimits) -> Result<Docume
 }
 
 /// The body's bytes as long as they come before the deadline.
-fn in_time(body: Body, deadline: Instant) -> impl Stream<Item = io::Result<Bytes>> + Send {
+pub(super) fn in_time(body: Body, deadline: Instant) -> impl Stream<Item = io::Result<Bytes>> + Send {
     stream::unfold(Some(body.into_data_stream()), move |left| async move {
         let mut left = left?;
         match timeout_at(deadline, left.next()).await {

@@ -1,6 +1,7 @@
 //! Everything that speaks HTTP: router, sign-in, limits, ingestion, health, `GraphiQL`.
 
 pub mod auth;
+pub mod evidence;
 pub mod graphiql;
 mod graphql;
 mod health;
@@ -23,8 +24,10 @@ use tower_http::timeout::TimeoutLayer;
 pub use server::serve;
 
 use self::auth::Verifier;
+use self::evidence::EvidenceState;
 use self::ingest::IngestState;
-use crate::config::{HttpLimits, IngestLimits};
+use crate::config::{EvidenceLimits, HttpLimits, IngestLimits};
+use crate::files::Files;
 use crate::graphql::Executor;
 
 /// What the doors share.
@@ -38,6 +41,10 @@ pub struct App {
     pub limits: HttpLimits,
     /// What an upload may cost.
     pub ingest_limits: IngestLimits,
+    /// Where files of evidence are.
+    pub files: Files,
+    /// What a file of evidence may cost.
+    pub evidence_limits: EvidenceLimits,
     /// Whether `GraphiQL` is served at `/`.
     pub graphiql: bool,
     /// Whether counters are served at `/metrics`.
@@ -61,6 +68,14 @@ pub fn router(app: App) -> Router {
         limits: app.ingest_limits,
     };
     router = router.merge(ingest::router(ingestion));
+    let evidence = EvidenceState {
+        database: app.executor.database().clone(),
+        verifier: Arc::clone(&app.verifier),
+        clock: app.executor.clock().clone(),
+        files: app.files.clone(),
+        limits: app.evidence_limits,
+    };
+    router = router.merge(evidence::router(evidence));
     if app.metrics {
         router = router.route("/metrics", get(health::metrics));
     }

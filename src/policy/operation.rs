@@ -60,6 +60,8 @@ text_enum! {
         CreatePostureShare = "createPostureShare",
         /// The end of such a link.
         RevokePostureShare = "revokePostureShare",
+        /// A record for a control of a framework.
+        CreateEvidence = "createEvidence",
     }
 }
 
@@ -138,7 +140,7 @@ impl Operation {
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
             // *Operate*: every write on a customer's security data.
-            Self::CreatePostureShare | Self::RevokePostureShare
+            Self::CreatePostureShare | Self::RevokePostureShare | Self::CreateEvidence
             // Operating partners, and whoever keeps their own people.
             | Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]

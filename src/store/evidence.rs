@@ -1,14 +1,21 @@
-//! Compliance evidence and posture shares: posture, read against the gate's witness only.
+//! Compliance evidence and posture shares: posture, read against the gate's witness only; and evidence as it is recorded.
+
+mod record;
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::StoreError;
+use super::{Reader, StoreError};
 use super::list::{KeyValue, SortKey, TenantList, newest_first};
-use crate::domain::ids::{CustomerId, EvidenceId, PartnerId, PostureShareId};
-use crate::policy::{Posture, Viewer};
+use crate::domain::evidence::MediaType;
+use crate::domain::ids::{CustomerId, EvidenceId, FindingId, PartnerId, PostureShareId, ScanId};
+use crate::policy::{Grant, Posture, Viewer};
+
+pub use record::{FoundEvidence, NewEvidence, NewFile, find, missing_findings, missing_scans};
 
 /// Who wrote something down about a customer.
 #[derive(Clone, Debug)]
@@ -40,6 +47,8 @@ pub struct Evidence {
     pub customer: CustomerId,
     /// Its id, unique within the customer.
     pub id: EvidenceId,
+    /// Of which framework the control is; none for a record that names both in one.
+    pub framework: Option<String>,
     /// The control it speaks to.
     pub control: String,
     /// What it is.
@@ -47,7 +56,7 @@ pub struct Evidence {
     /// When it was recorded.
     pub created_at: DateTime<Utc>,
     /// Who recorded it.
-    pub created_by: String,
+    pub author: RecordedBy,
 }
 
 /// All evidence of a customer, newest first.
@@ -60,7 +69,7 @@ impl TenantList for EvidenceRecords {
 
     const NAME: &'static str = "Customer.evidence";
     const TABLE: &'static str = "evidence";
-    const COLUMNS: &'static str = "t.customer_id, t.id, t.control, t.title, t.created_at, t.created_by";
+    const COLUMNS: &'static str = "t.customer_id, t.id, t.framework, t.control, t.title, t.created_at, t.created_by, t.created_by_partner";
     const SORT: SortKey = newest_first("t.created_at");
 
     fn filter(&self, _: &mut QueryBuilder<Postgres>) {}
@@ -73,12 +82,95 @@ impl TenantList for EvidenceRecords {
         Ok(Evidence {
             customer: CustomerId(row.try_get("customer_id")?),
             id: EvidenceId(row.try_get("id")?),
+            framework: row.try_get("framework")?,
             control: row.try_get("control")?,
             title: row.try_get("title")?,
             created_at: row.try_get("created_at")?,
-            created_by: row.try_get("created_by")?,
+            author: RecordedBy::row(row)?,
         })
     }
+}
+
+/// The file of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceFile {
+    /// Which upload it is in the store of files.
+    pub object: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// How many bytes it has.
+    pub size: i64,
+    /// What it is.
+    pub media_type: MediaType,
+    /// SHA-256 of its bytes.
+    pub sha256: Vec<u8>,
+}
+
+impl EvidenceFile {
+    /// SHA-256 of its bytes, in hexadecimal.
+    #[must_use]
+    pub fn sha256_hex(&self) -> String {
+        use std::fmt::Write as _;
+        self.sha256.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+}
+
+/// What a record is attached to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attachments {
+    /// Findings, by id.
+    pub findings: Vec<FindingId>,
+    /// Scans, by id.
+    pub scans: Vec<ScanId>,
+    /// Its file.
+    pub file: Option<EvidenceFile>,
+}
+
+/// What these records are attached to; a record that does not exist is not in the answer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn attachments(
+    reader: &mut Reader,
+    wanted: &[(Grant<Posture>, EvidenceId)],
+) -> Result<HashMap<(CustomerId, EvidenceId), Attachments>, StoreError> {
+    let customers: Vec<_> = wanted.iter().map(|(grant, _)| grant.of().0).collect();
+    let ids: Vec<_> = wanted.iter().map(|(_, id)| id.0).collect();
+    let rows = sqlx::query!(
+        r#"select e.customer_id, e.id,
+                  array(select f.finding_id from evidence_findings f
+                        where f.customer_id = e.customer_id and f.evidence_id = e.id order by f.finding_id) as "findings!",
+                  array(select s.scan_id from evidence_scans s
+                        where s.customer_id = e.customer_id and s.evidence_id = e.id order by s.scan_id) as "scans!",
+                  v.object_id as "object_id?", v.name as "name?", v.size as "size?", v.media_type as "media_type?",
+                  v.sha256 as "sha256?"
+           from evidence e
+           left join evidence_files v on v.customer_id = e.customer_id and v.evidence_id = e.id
+           where (e.customer_id, e.id) in (select * from unnest($1::uuid[], $2::uuid[]))"#,
+        &customers,
+        &ids
+    )
+    .fetch_all(reader.connection()?)
+    .await?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in rows {
+        let file = match (row.object_id, row.name, row.size, row.media_type, row.sha256) {
+            (Some(object), Some(name), Some(size), Some(media_type), Some(sha256)) => {
+                Some(EvidenceFile { object, name, size, media_type: media_type.parse()?, sha256 })
+            }
+            _ => None,
+        };
+        let attached = Attachments {
+            findings: row.findings.into_iter().map(FindingId).collect(),
+            scans: row.scans.into_iter().map(ScanId).collect(),
+            file,
+        };
+        found.insert((CustomerId(row.customer_id), EvidenceId(row.id)), attached);
+    }
+    Ok(found)
 }
 
 /// A summary shared with an outsider.

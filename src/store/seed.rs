@@ -246,10 +246,31 @@ rows! {
     Evidence {
         customer_id: CustomerId,
         id: EvidenceId,
+        framework: Option<String>,
         control: String,
         title: String,
         created_at: DateTime<Utc>,
         created_by: String,
+        created_by_id: Option<UserId>,
+        created_by_partner: Option<PartnerId>,
+    }
+    /// A row of `evidence_findings`.
+    EvidenceFinding { customer_id: CustomerId, evidence_id: EvidenceId, finding_id: FindingId, }
+    /// A row of `evidence_scans`.
+    EvidenceScan { customer_id: CustomerId, evidence_id: EvidenceId, scan_id: ScanId, }
+    /// A row of `evidence_files`; the file itself is wherever files are.
+    EvidenceFile {
+        customer_id: CustomerId,
+        evidence_id: EvidenceId,
+        object_id: Uuid,
+        name: String,
+        size: i64,
+        media_type: String,
+        #[serde(serialize_with = "hex")] sha256: Vec<u8>,
+        created_at: DateTime<Utc>,
+        created_by: String,
+        created_by_id: Option<UserId>,
+        created_by_partner: Option<PartnerId>,
     }
     /// A row of `posture_shares`.
     PostureShare {
@@ -339,6 +360,9 @@ pub struct World {
     pub scan_schedules: Vec<ScanSchedule>,
     pub scan_schedule_targets: Vec<ScanScheduleTarget>,
     pub evidence: Vec<Evidence>,
+    pub evidence_findings: Vec<EvidenceFinding>,
+    pub evidence_scans: Vec<EvidenceScan>,
+    pub evidence_files: Vec<EvidenceFile>,
     pub posture_shares: Vec<PostureShare>,
     pub security_settings: Vec<SecuritySettings>,
     pub api_keys: Vec<ApiKey>,
@@ -377,7 +401,8 @@ impl World {
         insert_sold(connection, &ADD_ONS, &self.add_ons).await?;
         insert! {
             quotes prepaid_purchases usage_alerts pricing assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence posture_shares security_settings api_keys
+            scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares security_settings
+            api_keys
         }
         // A log is chained in the order in which it is written.
         let mut partner_events = self.partner_audit_events.clone();

@@ -74,7 +74,10 @@ const FRAGMENTS: &str = "
     fragment Scan on Scan { id profile trigger status requestedAt startedAt finishedAt report { ...ScanReport } }
     fragment ScanReport on ScanReport { newFindings fixedFindings openFindings { ...SeverityCounts } toolName }
     fragment ScanSchedule on ScanSchedule { id profile targets { id value } frequency startTime nextRunAt enabled }
-    fragment Evidence on Evidence { id control title createdAt createdBy }
+    fragment Evidence on Evidence {
+        id framework control title createdAt createdBy findings { ...Finding } scans { ...Scan } file { ...EvidenceFile }
+    }
+    fragment EvidenceFile on EvidenceFile { name size mediaType sha256 }
     fragment PostureShare on PostureShare { id label createdAt expiresAt revokedAt createdBy }
     fragment SecurityConfiguration on SecurityConfiguration {
         roles { ...RoleBinding } samlEnabled samlIssuer apiKeys { ...ApiKey }

@@ -15,6 +15,7 @@ mod bad_requests;
 mod connections;
 mod demo_world;
 mod first_wall;
+mod evidence;
 mod exposure;
 mod gate;
 mod hidden;

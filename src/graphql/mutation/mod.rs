@@ -7,8 +7,9 @@
 pub mod access;
 pub mod commerce;
 pub mod customer;
+pub mod evidence;
 pub mod life;
-mod operate;
+pub(crate) mod operate;
 pub mod partner;
 pub mod payload;
 pub mod people;
@@ -42,4 +43,5 @@ pub struct Mutation(
     partner::PartnerMutations,
     users::UserMutations,
     share::ShareMutations,
+    evidence::EvidenceMutations,
 );

@@ -1,5 +1,7 @@
 //! *Operate*: every write on a customer's security data (DESIGN.md 4) asks here first.
 
+use chrono::{DateTime, Utc};
+
 use super::refusal::Refusal;
 use super::writing::Writing;
 use crate::domain::ids::PartnerId;
@@ -16,7 +18,20 @@ pub(super) fn operator(
     customer: &LockedCustomer,
     what: &str,
 ) -> Result<Option<PartnerId>, Refusal> {
-    let (viewer, subject) = (*writing.viewer(), customer.subject(writing.now()));
+    operates(writing.viewer(), customer, writing.now(), what)
+}
+
+/// The same of a viewer in any transaction that has locked the customer.
+///
+/// # Errors
+/// NOT_PERMITTED with the gate's reason.
+pub(crate) fn operates(
+    viewer: &Viewer,
+    customer: &LockedCustomer,
+    now: DateTime<Utc>,
+    what: &str,
+) -> Result<Option<PartnerId>, Refusal> {
+    let (viewer, subject) = (*viewer, customer.subject(now));
     // To operate takes what it takes to see the security configuration.
     if let Some(reason) = decide(&viewer, DataClass::SecurityConfig, &subject).reason() {
         return Err(Refusal::not_permitted(format!(

@@ -6,21 +6,22 @@ use super::pricing::PriceSet;
 use super::refusal::UserError;
 use super::share::SharedPosture;
 use super::writing::Outcome;
-use crate::domain::ids::{AccessId, CustomerId, PartnerId, QuoteId};
+use crate::domain::ids::{AccessId, CustomerId, EvidenceId, PartnerId, QuoteId};
 use crate::domain::money;
 use crate::domain::public_url::PublicUrl;
 use crate::graphql::enums::LicenseModel;
 use crate::graphql::loaders::{PartnerKey, RowKey};
+use crate::graphql::query::gated;
 use crate::graphql::session::session;
 use crate::graphql::types::access::Access;
 use crate::graphql::types::customer::Customer;
-use crate::graphql::types::evidence::PostureShare;
+use crate::graphql::types::evidence::{Evidence, PostureShare};
 use crate::graphql::types::money::Money;
 use crate::graphql::types::partner::Partner;
 use crate::graphql::types::quote::{Quote, quote};
 use crate::graphql::types::user::{CustomerUser, PartnerUser};
-use crate::policy::{Commercial, Decision, Posture, SecurityConfig, grant, grant_partner};
-use crate::store::evidence::PostureShares;
+use crate::policy::{Commercial, Decision, SecurityConfig, grant, grant_partner};
+use crate::store::evidence::{EvidenceRecords, PostureShares};
 use crate::store::people::{Belonging, CustomerUsers, PartnerUsers, Person};
 
 /// An access after a mutation.
@@ -220,17 +221,32 @@ impl PostureSharePayload {
                 return Ok(Self { posture_share: None, url: None, user_errors: vec![refusal.into()] });
             }
         };
-        let session = session(ctx)?;
-        let (viewer, subject) = (session.viewer().await?, session.subject(shared.customer, None).await?);
-        let posture_share = match grant::<Posture>(&viewer, &subject) {
-            Decision::Visible(parent) => {
-                let key = RowKey { parent, list: PostureShares, id: shared.id.0 };
-                session.load(key).await?.map(PostureShare)
-            }
-            Decision::Hidden(_) => None,
-        };
+        let row = gated(session(ctx)?, shared.customer, PostureShares, shared.id.0).await?;
+        let posture_share = row.map(|(_, row)| PostureShare(row));
         let public_url = ctx.data::<PublicUrl>()?;
         let url = shared.secret.as_ref().map(|secret| public_url.share(secret));
         Ok(Self { posture_share, url, user_errors: Vec::new() })
+    }
+}
+
+/// A record of evidence after a mutation.
+#[derive(SimpleObject)]
+pub struct EvidencePayload {
+    /// The record; null where nothing was done.
+    evidence: Option<Evidence>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl EvidencePayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, EvidenceId)>) -> Result<Self> {
+        Ok(match outcome {
+            Ok((customer, id)) => {
+                let row = gated(session(ctx)?, customer, EvidenceRecords, id.0).await?;
+                let evidence = row.map(|(grant, row)| Evidence { row, grant });
+                Self { evidence, user_errors: Vec::new() }
+            }
+            Err(refusal) => Self { evidence: None, user_errors: vec![refusal.into()] },
+        })
     }
 }

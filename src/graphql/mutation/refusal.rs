@@ -42,6 +42,12 @@ impl Refusal {
         Self { field: Some(vec!["input".to_owned(), field.to_owned()]), ..self }
     }
 
+    /// What is wrong and what to do, in a sentence.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same of an input within the input.
     #[must_use]
     pub fn within(mut self, input: &str) -> Self {

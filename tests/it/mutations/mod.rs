@@ -5,6 +5,7 @@ mod commerce;
 mod consent;
 mod crash;
 mod customer;
+mod evidence;
 mod life;
 mod operating_model;
 mod pricing;
@@ -55,7 +56,7 @@ fn codes(reply: &Reply) -> Vec<String> {
 }
 
 /// Every row of every table, as text: what a refusal must not change.
-async fn everything(app: &App) -> String {
+pub(crate) async fn everything(app: &App) -> String {
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
     let tables: Vec<String> = sqlx::query_scalar(
         "select oid::regclass::text from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' \
@@ -77,7 +78,7 @@ async fn everything(app: &App) -> String {
 }
 
 /// What the logs of both sides say of one action, oldest first: `[log, actor, reason, old, new]`.
-async fn recorded(app: &App, action: &str) -> Vec<Value> {
+pub(crate) async fn recorded(app: &App, action: &str) -> Vec<Value> {
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
     sqlx::query_scalar(
         "select json_build_array('partner', actor, reason, old_value, new_value) from partner_audit_events where action = $1 \

@@ -155,7 +155,7 @@ impl Change<'_> {
         }
         forget! {
             customers accesses subscriptions add_ons quotes usage_alerts assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence posture_shares security_settings api_keys customer_audit_events
+            scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares security_settings api_keys customer_audit_events
         }
         self.to.partner_audit_events.retain(|row| row.customer_id.is_none_or(|id| !gone.contains(&id)));
         self.to.memberships.retain(|membership| match membership {
@@ -300,7 +300,7 @@ impl Change<'_> {
                 row.asset_id = row.asset_id.filter(|id| !gone.contains(id));
             }
         }
-        stir(
+        let gone = stir(
             dice,
             &mut to.findings,
             of_customer!(),
@@ -312,6 +312,7 @@ impl Change<'_> {
                 row.sla_due_at = row.sla_due_at.map(|due| due - TimeDelta::days(30));
             },
         );
+        to.evidence_findings.retain(|row| !gone.contains(&row.finding_id));
         stir(
             dice,
             &mut to.components,
@@ -333,6 +334,7 @@ impl Change<'_> {
             },
         );
         to.scan_reports.retain(|row| !gone.contains(&row.scan_id));
+        to.evidence_scans.retain(|row| !gone.contains(&row.scan_id));
         stir(
             dice,
             &mut to.scan_reports,
@@ -354,7 +356,7 @@ impl Change<'_> {
             },
         );
         to.scan_schedule_targets.retain(|row| !gone.contains(&row.scan_schedule_id));
-        stir(
+        let gone = stir(
             dice,
             &mut to.evidence,
             of_customer!(),
@@ -363,6 +365,19 @@ impl Change<'_> {
                 row.title.clone_from(&name);
             },
         );
+        to.evidence_findings.retain(|row| !gone.contains(&row.evidence_id));
+        to.evidence_scans.retain(|row| !gone.contains(&row.evidence_id));
+        stir(
+            dice,
+            &mut to.evidence_files,
+            of_customer!(),
+            |row| row.evidence_id,
+            |_, row: &mut seed::EvidenceFile| {
+                row.name.clone_from(&name);
+                row.size += 7;
+            },
+        );
+        to.evidence_files.retain(|row| !gone.contains(&row.evidence_id));
         stir(
             dice,
             &mut to.posture_shares,
@@ -390,6 +405,7 @@ impl Change<'_> {
         if scans_metered {
             more.scans.clear();
             more.scan_reports.clear();
+            more.evidence_scans.clear();
         }
         self.to.assets.append(&mut more.assets);
         self.to.findings.append(&mut more.findings);
@@ -399,6 +415,9 @@ impl Change<'_> {
         self.to.scan_schedules.append(&mut more.scan_schedules);
         self.to.scan_schedule_targets.append(&mut more.scan_schedule_targets);
         self.to.evidence.append(&mut more.evidence);
+        self.to.evidence_findings.append(&mut more.evidence_findings);
+        self.to.evidence_scans.append(&mut more.evidence_scans);
+        self.to.evidence_files.append(&mut more.evidence_files);
         self.to.posture_shares.append(&mut more.posture_shares);
     }
 

@@ -260,7 +260,7 @@ impl<'w> Eyes<'w> {
         macro_rules! posture {
             ($($table:ident)*) => {$( shown.$table.retain(|row| self.posture(row.customer_id)); )*};
         }
-        posture! { assets findings components scans scan_schedules evidence posture_shares }
+        posture! { assets findings components scans scan_schedules evidence evidence_findings evidence_scans evidence_files posture_shares }
         shown
     }
 
@@ -279,6 +279,9 @@ impl<'w> Eyes<'w> {
             | "scan_schedules"
             | "scan_schedule_targets"
             | "evidence"
+            | "evidence_findings"
+            | "evidence_scans"
+            | "evidence_files"
             | "posture_shares" => customer(&|id| self.posture(id)),
             "customer_audit_events" => customer(&|id| self.activity(id)),
             "security_settings" | "api_keys" => customer(&|id| self.security(id)),

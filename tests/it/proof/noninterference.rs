@@ -64,7 +64,7 @@ const CUSTOMER: &str = "name portalAccess createdAt visibility { class visible r
     components(first: 100) { totalCount nodes { id name version purl licenses } } \
     scans(first: 100) { nodes { id profile status finishedAt report { newFindings openFindings { critical } } } } \
     scanSchedules(first: 100) { nodes { id profile enabled targets { id } } } \
-    evidence(first: 100) { nodes { id title } } postureShares(first: 100) { nodes { id label } } \
+    evidence(first: 100) { nodes { id title findings { id } scans { id } file { name size } } } postureShares(first: 100) { nodes { id label } } \
     auditLog(first: 100) { nodes { id actor at } } \
     securityConfiguration { samlEnabled samlIssuer roles { user role } apiKeys { id label } }";
 

@@ -4,8 +4,8 @@ use chrono::{NaiveTime, TimeDelta};
 use posture_gateway::domain::asset::AssetKind;
 use posture_gateway::domain::finding::{FindingStatus, Severity};
 use posture_gateway::domain::ids::{
-    ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PostureShareId, ScanId,
-    ScanScheduleId,
+    ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId, PostureShareId,
+    ScanId, ScanScheduleId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
 use posture_gateway::store::seed;
@@ -147,6 +147,46 @@ impl Builder {
         }
     }
 
+    /// Whose people wrote something down: some partner's, or the customer's own.
+    fn some_partner(&mut self) -> Option<PartnerId> {
+        let partners: Vec<_> = self.rows.partners.iter().map(|row| row.id).collect();
+        (!partners.is_empty() && self.dice.one_in(2)).then(|| self.dice.one_of(&partners))
+    }
+
+    /// What a record cites, and its file.
+    fn attach(&mut self, customer_id: CustomerId, evidence_id: EvidenceId) {
+        let findings: Vec<_> =
+            self.rows.findings.iter().filter(|row| row.customer_id == customer_id).map(|row| row.id).collect();
+        for finding_id in findings {
+            if self.dice.one_in(2) {
+                self.rows.evidence_findings.push(seed::EvidenceFinding { customer_id, evidence_id, finding_id });
+            }
+        }
+        let scans: Vec<_> =
+            self.rows.scans.iter().filter(|row| row.customer_id == customer_id).map(|row| row.id).collect();
+        for scan_id in scans {
+            if self.dice.one_in(2) {
+                self.rows.evidence_scans.push(seed::EvidenceScan { customer_id, evidence_id, scan_id });
+            }
+        }
+        if self.dice.one_in(2) {
+            let row = seed::EvidenceFile {
+                customer_id,
+                evidence_id,
+                object_id: evidence_id.0,
+                name: self.text(&["report.pdf", "Report.pdf"]),
+                size: self.dice.one_of(&[1, 4_096]),
+                media_type: "application/pdf".to_owned(),
+                sha256: vec![7; 32],
+                created_at: self.past(),
+                created_by: self.text(&["Ada", "check"]),
+                created_by_id: None,
+                created_by_partner: None,
+            };
+            self.rows.evidence_files.push(row);
+        }
+    }
+
     /// A component, a piece of evidence, a share, an API key and an event, or some of them.
     fn records(&mut self, customer_id: CustomerId) {
         if !self.dice.one_in(3) {
@@ -167,16 +207,19 @@ impl Builder {
             let row = seed::Evidence {
                 customer_id,
                 id,
+                framework: self.maybe(&["ISO 27001", "SOC 2"]),
                 control: self.text(&["A.8.8", "A.5.7"]),
                 title: self.text(TEXTS),
                 created_at: self.past(),
                 created_by: self.text(&["Ada", "check"]),
+                created_by_id: None,
+                created_by_partner: self.some_partner(),
             };
             self.rows.evidence.push(row);
+            self.attach(customer_id, id);
         }
         if !self.dice.one_in(3) {
             let id = PostureShareId(self.id());
-            let partners: Vec<_> = self.rows.partners.iter().map(|row| row.id).collect();
             let row = seed::PostureShare {
                 customer_id,
                 id,
@@ -186,7 +229,7 @@ impl Builder {
                 revoked_at: self.dice.one_in(3).then(|| days(-1)),
                 created_by: self.text(&["Ada", "Ben"]),
                 created_by_id: None,
-                created_by_partner: (!partners.is_empty() && self.dice.one_in(2)).then(|| self.dice.one_of(&partners)),
+                created_by_partner: self.some_partner(),
             };
             self.rows.posture_shares.push(row);
         }

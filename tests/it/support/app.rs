@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, HttpLimits};
+use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits};
 use posture_gateway::domain::clock::Clock;
 use posture_gateway::domain::ids::UserId;
+use posture_gateway::files::Files;
 use posture_gateway::graphql::limits::Limits;
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, Verifier};
@@ -25,6 +26,9 @@ use super::world::{NOW, World};
 
 /// How far the issuer's clock may differ from the gateway's.
 pub(crate) const LEEWAY: TimeDelta = TimeDelta::seconds(5);
+
+/// Bytes of a file of evidence at most.
+pub(crate) const LARGEST_FILE: u64 = 64 * 1024;
 
 /// A gateway that listens on the loopback.
 pub(crate) struct App {
@@ -100,6 +104,8 @@ impl App {
             limits,
             graphiql: false,
             ingest_limits: posture_gateway::config::IngestLimits::default(),
+            files: Files::in_folder(&keys.path().join("evidence")).unwrap(),
+            evidence_limits: EvidenceLimits { file_bytes: LARGEST_FILE, ..EvidenceLimits::default() },
             metrics: false,
             personas: None,
         });
@@ -118,6 +124,15 @@ impl App {
     /// A token of this gateway's own issuer.
     pub(crate) fn token(&self, user: impl Into<UserId>, from: DateTime<Utc>, lifetime: TimeDelta) -> String {
         self.key.mint(user.into(), DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, from, lifetime)
+    }
+
+    /// How many files of evidence there are in its store.
+    pub(crate) fn files(&self) -> usize {
+        fn within(folder: &std::path::Path) -> usize {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            entries.map(|entry| if entry.path().is_dir() { within(&entry.path()) } else { 1 }).sum()
+        }
+        within(&self.keys.path().join("evidence"))
     }
 
     /// The file with the key that its tokens are verified by.

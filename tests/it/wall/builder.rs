@@ -230,10 +230,10 @@ impl Builder {
             value: "example.com".to_owned(),
             first_seen_at: now(),
         });
-        let id = FindingId(self.id());
+        let finding_id = FindingId(self.id());
         self.world.findings.push(seed::Finding {
             customer_id,
-            id,
+            id: finding_id,
             asset_id: Some(asset_id),
             title: text(),
             description: None,
@@ -303,10 +303,28 @@ impl Builder {
         self.world.evidence.push(seed::Evidence {
             customer_id,
             id,
+            framework: None,
             control: text(),
             title: text(),
             created_at: now(),
             created_by: text(),
+            created_by_id: None,
+            created_by_partner: None,
+        });
+        self.world.evidence_findings.push(seed::EvidenceFinding { customer_id, evidence_id: id, finding_id });
+        self.world.evidence_scans.push(seed::EvidenceScan { customer_id, evidence_id: id, scan_id });
+        self.world.evidence_files.push(seed::EvidenceFile {
+            customer_id,
+            evidence_id: id,
+            object_id: id.0,
+            name: text(),
+            size: 1,
+            media_type: "text/plain".to_owned(),
+            sha256: vec![1; 32],
+            created_at: now(),
+            created_by: text(),
+            created_by_id: None,
+            created_by_partner: None,
         });
         let id = PostureShareId(self.id());
         self.world.posture_shares.push(seed::PostureShare {

@@ -22,6 +22,9 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("customer_users", "user_id"),
     ("customers", "customer_id"),
     ("evidence", "customer_id"),
+    ("evidence_files", "customer_id"),
+    ("evidence_findings", "customer_id"),
+    ("evidence_scans", "customer_id"),
     ("findings", "customer_id"),
     (
         "gate.partner_sees",

@@ -12,6 +12,7 @@ use crate::support::world::NOW;
 
 const DENIED: &str = "42501";
 const CHECK_VIOLATED: &str = "23514";
+const NO_SUCH_ROW: &str = "23503";
 
 /// Opens a mutation's transaction as `store::scope` does, tries one statement and takes it back: how many rows, or which
 /// SQLSTATE.
@@ -166,4 +167,97 @@ async fn a_customer_never_opens_its_own_portal() {
     ] {
         assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
     }
+}
+
+/// *Operate* (DESIGN.md 4), as its policies know it by themselves.
+#[tokio::test]
+async fn shares_and_evidence_are_written_by_whoever_operates_in_their_own_name() {
+    let Wall { mut gateway, cast, database: _database } = wall().await;
+    let (acme, bolt, crown, dune) = (cast.acme, cast.bolt, cast.crown, cast.dune);
+    let none = || "null".to_owned();
+    let (birch, cedar) = (format!("'{}'", cast.birch), format!("'{}'", cast.cedar));
+    let denied = || Err(DENIED.to_owned());
+    for (persona, sold, partner, outcome) in [
+        (PartnerAdmin, crown, birch.clone(), Ok(1)),
+        (PartnerAdmin, crown, none(), denied()),
+        (PartnerAdmin, crown, cedar, denied()),
+        (PartnerAdmin, acme, birch.clone(), denied()),
+        (PartnerAdmin, bolt, birch.clone(), denied()),
+        (PartnerAdmin, dune, birch.clone(), denied()),
+        (FullPortalAdmin, acme, none(), Ok(1)),
+        (FullPortalAdmin, acme, birch.clone(), denied()),
+        (FullPortalAdmin, crown, none(), denied()),
+        (FullPortalReader, acme, none(), denied()),
+        (ReadOnlyPortalAdmin, bolt, none(), denied()),
+        (DisabledPortalAdmin, crown, none(), denied()),
+        // It sees Bolt, and does not operate it; Crown is not assigned to it.
+        (Operator, bolt, birch.clone(), denied()),
+        (Operator, crown, birch.clone(), denied()),
+        (RivalAdmin, bolt, none(), denied()),
+        (DistributorAdmin, crown, none(), denied()),
+        (PlatformAdmin, crown, none(), denied()),
+        (Scanner, bolt, none(), denied()),
+        (DisabledUser, crown, birch.clone(), denied()),
+        (Unknown, crown, none(), denied()),
+    ] {
+        let (customer, evidence) = (sold.customer, sold.posture.evidence);
+        let inserts = |user: &str| {
+            let author = format!("now(), 'name', '{user}', {partner}");
+            [
+                format!(
+                    "insert into posture_shares (customer_id, id, label, expires_at, created_at, created_by, created_by_id, \
+                     created_by_partner) values ('{customer}', gen_random_uuid(), 'label', now(), {author})"
+                ),
+                format!(
+                    "insert into evidence (customer_id, id, control, title, created_at, created_by, created_by_id, \
+                     created_by_partner) values ('{customer}', gen_random_uuid(), 'control', 'title', {author})"
+                ),
+            ]
+        };
+        for sql in inserts(&posture_gateway::domain::ids::UserId::from(persona).to_string()) {
+            assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
+        }
+        for sql in inserts("00000000-0000-0000-0000-000000000000") {
+            assert_eq!(attempt(&mut gateway, persona, &sql).await, denied(), "{persona:?}: {sql}");
+        }
+        // What belongs to a record is written by whoever may write one: refused here for there is no such scan.
+        let sql = format!("insert into evidence_scans values ('{customer}', '{evidence}', '{customer}')");
+        let operates = (persona == PartnerAdmin && customer == crown.customer)
+            || (persona == FullPortalAdmin && customer == acme.customer);
+        let refused = if operates { NO_SUCH_ROW } else { DENIED };
+        assert_eq!(attempt(&mut gateway, persona, &sql).await, Err(refused.to_owned()), "{persona:?}: {sql}");
+    }
+}
+
+/// Revoked stays revoked, and what was recorded stays as it is.
+#[tokio::test]
+async fn of_shares_and_evidence_nothing_changes_but_that_a_share_is_revoked() {
+    let Wall { mut gateway, cast, database } = wall().await;
+    let (acme, crown) = (cast.acme.customer, cast.crown.customer);
+    let denied = || Err(DENIED.to_owned());
+    let revoke = |customer| format!("update posture_shares set revoked_at = now() where customer_id = '{customer}'");
+    for (persona, sql, outcome) in [
+        (PartnerAdmin, revoke(crown), Ok(1)),
+        (FullPortalAdmin, revoke(acme), Ok(1)),
+        (PartnerAdmin, revoke(acme), Ok(0)),
+        (DisabledPortalAdmin, revoke(crown), Ok(0)),
+        (FullPortalReader, revoke(acme), Ok(0)),
+        (RivalAdmin, revoke(crown), Ok(0)),
+        (PlatformAdmin, revoke(crown), Ok(0)),
+        (PartnerAdmin, "update posture_shares set revoked_at = null".to_owned(), denied()),
+        (PartnerAdmin, "update posture_shares set expires_at = now()".to_owned(), denied()),
+        (PartnerAdmin, "update posture_shares set secret_hash = null".to_owned(), denied()),
+        (PartnerAdmin, "delete from posture_shares".to_owned(), denied()),
+        (PartnerAdmin, "select secret_hash from posture_shares".to_owned(), denied()),
+        (PartnerAdmin, "update evidence set title = 'x'".to_owned(), denied()),
+        (PartnerAdmin, "delete from evidence_findings".to_owned(), denied()),
+        (PartnerAdmin, "update evidence_files set name = 'x'".to_owned(), denied()),
+        (PartnerAdmin, "delete from evidence_files".to_owned(), denied()),
+        (PartnerAdmin, "select title from findings".to_owned(), denied()),
+    ] {
+        assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
+    }
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    owner.execute("update posture_shares set revoked_at = now()").await.unwrap();
+    assert_eq!(attempt(&mut gateway, PartnerAdmin, &revoke(crown)).await, Ok(0), "it is revoked already");
 }

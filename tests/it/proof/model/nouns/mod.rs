@@ -115,7 +115,7 @@ impl<'w> Model<'w> {
             Object::Component(row) => posture::component(row, name),
             Object::Scan(row) => self.scan(row, name),
             Object::ScanSchedule(row) => self.scan_schedule(row, name),
-            Object::Evidence(row) => posture::evidence(row, name),
+            Object::Evidence(row) => self.evidence(row, name),
             Object::PostureShare(row) => posture::posture_share(row, self.asking(), name),
             Object::PartnerAuditEvent(row) => self.partner_audit_event(row, name),
             Object::Quote(row) => self.quote(row, name),

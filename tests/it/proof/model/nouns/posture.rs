@@ -89,6 +89,50 @@ impl<'w> Model<'w> {
         })
     }
 
+    pub(super) fn evidence(&self, row: &'w Evidence, name: &str) -> Option<Answer<'w>> {
+        let is_its = |customer, evidence| (customer, evidence) == (row.customer_id, row.id);
+        Some(match name {
+            "id" => global(GlobalId::Evidence(row.customer_id, row.id)),
+            "framework" => leaf(row.framework.clone()),
+            "control" => leaf(row.control.as_str()),
+            "title" => leaf(row.title.as_str()),
+            "createdAt" => instant(row.created_at),
+            "createdBy" => leaf(told(self.asking(), row.created_by_partner, &row.created_by)),
+            "findings" => {
+                let cited = self.world().evidence_findings.iter();
+                let mut ids: Vec<_> =
+                    cited.filter(|own| is_its(own.customer_id, own.evidence_id)).map(|own| own.finding_id).collect();
+                ids.sort();
+                let finding = |id| self.world().findings.iter().find(|row| row.id == id).map(Object::Finding);
+                Answer::Many(ids.into_iter().map(finding).collect())
+            }
+            "scans" => {
+                let cited = self.world().evidence_scans.iter();
+                let mut ids: Vec<_> =
+                    cited.filter(|own| is_its(own.customer_id, own.evidence_id)).map(|own| own.scan_id).collect();
+                ids.sort();
+                let scan = |id| self.world().scans.iter().find(|row| row.id == id).map(Object::Scan);
+                Answer::Many(ids.into_iter().map(scan).collect())
+            }
+            "file" => {
+                let file = self.world().evidence_files.iter().find(|own| is_its(own.customer_id, own.evidence_id));
+                Answer::One(file.map(|file| {
+                    let sha256: String = file.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+                    record(
+                        "EvidenceFile",
+                        vec![
+                            ("name", leaf(file.name.as_str())),
+                            ("size", leaf(file.size)),
+                            ("mediaType", leaf(file.media_type.as_str())),
+                            ("sha256", leaf(sha256)),
+                        ],
+                    )
+                }))
+            }
+            _ => return None,
+        })
+    }
+
     pub(super) fn asset(&self, row: &'w Asset, name: &str) -> Option<Answer<'w>> {
         Some(match name {
             "id" => global(GlobalId::Asset(row.customer_id, row.id)),
@@ -112,17 +156,6 @@ pub(super) fn component<'w>(row: &'w Component, name: &str) -> Option<Answer<'w>
         "version" => leaf(row.version.clone()),
         "purl" => leaf(row.purl.clone()),
         "licenses" => leaf(row.licenses.clone()),
-        _ => return None,
-    })
-}
-
-pub(super) fn evidence<'w>(row: &'w Evidence, name: &str) -> Option<Answer<'w>> {
-    Some(match name {
-        "id" => global(GlobalId::Evidence(row.customer_id, row.id)),
-        "control" => leaf(row.control.as_str()),
-        "title" => leaf(row.title.as_str()),
-        "createdAt" => instant(row.created_at),
-        "createdBy" => leaf(row.created_by.as_str()),
         _ => return None,
     })
 }

@@ -1,0 +1,235 @@
+//! `POST` and `GET /evidence/{id}/file`: who may, that a file is what it says and stays what it was, and that nothing of a refused
+//! one is left.
+
+use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::ids::{CustomerId, EvidenceId};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::support::app::{App, Client, LARGEST_FILE, Reply};
+use crate::support::cast::{Cast, Persona};
+
+const PDF: &[u8] = b"%PDF-1.7\n\0\x01\x02 not text";
+
+async fn record(client: &Client, customer: CustomerId) -> String {
+    let document = format!(
+        "mutation {{ createEvidence(input: {{ customerId: \"{}\", framework: \"SOC 2\", control: \"CC7.2\", title: \"Alerts\" }}) {{ \
+         evidence {{ id }} }} }}",
+        GlobalId::Customer(customer)
+    );
+    client.data(&document).await["createEvidence"]["evidence"]["id"].as_str().unwrap().to_owned()
+}
+
+async fn put(client: &Client, id: &str, name: &str, media: &str, body: impl Into<reqwest::Body>) -> Reply {
+    let request = client.post_to(&format!("/evidence/{id}/file?name={name}")).header("content-type", media);
+    client.send(request.body(body)).await
+}
+
+async fn get(client: &Client, id: &str) -> Reply {
+    client.send(client.get_from(&format!("/evidence/{id}/file"))).await
+}
+
+/// Every row, as a refusal leaves it.
+async fn rows(app: &App) -> String {
+    crate::mutations::everything(app).await
+}
+
+#[tokio::test]
+async fn a_file_is_added_once_and_given_back_to_the_byte() {
+    let cast = Cast::new();
+    let acme = cast.acme.customer;
+    let app = App::start(cast.world).await;
+    let (admin, reader) = (app.sign_in(Persona::FullPortalAdmin), app.sign_in(Persona::FullPortalReader));
+    let id = record(&admin, acme).await;
+    assert_eq!(get(&reader, &id).await.status, 404);
+    let sha256: String = Sha256::digest(PDF).iter().map(|byte| format!("{byte:02x}")).collect();
+    let file = json!({ "name": "Bericht ä.pdf", "size": PDF.len(), "mediaType": "application/pdf", "sha256": sha256 });
+
+    let reply = put(&admin, &id, "Bericht%20%C3%A4.pdf", "Application/PDF; version=1.7", PDF).await;
+    assert_eq!((reply.status, &reply.body), (201, &json!({ "evidence": id, "file": file })), "{}", reply.text);
+    let document = format!("{{ node(id: \"{id}\") {{ ... on Evidence {{ file {{ name size mediaType sha256 }} }} }} }}");
+    assert_eq!(reader.data(&document).await["node"]["file"], file);
+    let said = format!("SOC 2 CC7.2, {} bytes of application/pdf", PDF.len());
+    assert_eq!(
+        crate::mutations::recorded(&app, "evidence.file_added").await,
+        [json!(["customer", "FullPortalAdmin", null, null, said])]
+    );
+
+    let before = rows(&app).await;
+    let again = put(&admin, &id, "other.pdf", "application/pdf", PDF).await;
+    assert_eq!((again.status, again.codes().as_slice()), (409, ["CONFLICT"].as_slice()));
+    assert_eq!((rows(&app).await, app.files()), (before, 1));
+
+    let given = reader.get_from(&format!("/evidence/{id}/file")).send().await.unwrap();
+    let header = |name: &str| given.headers().get(name).unwrap().to_str().unwrap().to_owned();
+    assert_eq!(header("content-type"), "application/pdf");
+    assert_eq!(header("content-length"), PDF.len().to_string());
+    assert_eq!(header("content-disposition"), "attachment; filename*=UTF-8''Bericht%20%C3%A4.pdf");
+    assert_eq!(header("x-content-type-options"), "nosniff");
+    assert_eq!(header("content-security-policy"), "default-src 'none'; sandbox; frame-ancestors 'none'");
+    assert_eq!(given.bytes().await.unwrap(), PDF);
+}
+
+#[tokio::test]
+async fn whoever_may_not_adds_and_reads_nothing_and_hears_the_same_as_of_nothing() {
+    let cast = Cast::new();
+    let (acme, crown) = (cast.acme, cast.crown);
+    let app = App::start(cast.world).await;
+    let (own, partner) = (app.sign_in(Persona::FullPortalAdmin), app.sign_in(Persona::PartnerAdmin));
+    let ids = [record(&own, acme.customer).await, record(&partner, crown.customer).await];
+    assert_eq!(put(&own, &ids[0], "a.txt", "text/plain", "text").await.status, 201);
+    assert_eq!(put(&partner, &ids[1], "a.txt", "text/plain", "text").await.status, 201);
+    let without = [record(&own, acme.customer).await, record(&partner, crown.customer).await];
+    let (before, files) = (rows(&app).await, app.files());
+    let nowhere = GlobalId::Evidence(acme.customer, EvidenceId(uuid::Uuid::nil())).to_string();
+    for persona in Persona::ALL {
+        let client = app.sign_in(persona);
+        for (nth, (id, without)) in ids.iter().zip(&without).enumerate() {
+            let (reads, adds) = match (persona, nth) {
+                (Persona::FullPortalAdmin, 0) | (Persona::PartnerAdmin, 1) => continue,
+                (Persona::FullPortalReader, 0) => (200, 403),
+                (Persona::DisabledUser | Persona::Homeless | Persona::Unknown, _) => (401, 401),
+                (
+                    Persona::FullPortalReader
+                    | Persona::ReadOnlyPortalReader
+                    | Persona::DisabledPortalReader
+                    | Persona::PlatformAdmin
+                    | Persona::Scanner,
+                    _,
+                ) => (404, 403),
+                _ => (404, 404),
+            };
+            let reply = get(&client, id).await;
+            assert_eq!(reply.status, reads, "{persona:?} {}", reply.text);
+            if reads == 404 {
+                // As of what was never there, at the same cost.
+                let never = get(&client, &nowhere).await;
+                assert_eq!(reply.on_the_wire(), never.on_the_wire(), "{persona:?}");
+            }
+            let reply = put(&client, without, "a.txt", "text/plain", "text").await;
+            assert_eq!(reply.status, adds, "{persona:?} {}", reply.text);
+            if adds == 404 {
+                assert_eq!(put(&client, &nowhere, "a.txt", "text/plain", "text").await.text, reply.text);
+            }
+        }
+    }
+    for id in ["nonsense", "%ff", &GlobalId::Customer(acme.customer).to_string()] {
+        assert_eq!(get(&own, id).await.text, get(&own, &nowhere).await.text, "{id}");
+        assert_eq!(put(&own, id, "a.txt", "text/plain", "text").await.status, 404, "{id}");
+    }
+    assert_eq!(get(&app.anonymous(), &ids[0]).await.codes(), ["UNAUTHENTICATED"]);
+    assert_eq!(put(&app.anonymous(), &ids[0], "a.txt", "text/plain", "text").await.codes(), ["UNAUTHENTICATED"]);
+    assert_eq!((rows(&app).await, app.files()), (before, files));
+}
+
+/// What a partner may read follows the gate, and what it may add *operate*.
+#[tokio::test]
+async fn after_a_change_of_model_a_partner_still_reads_or_no_longer_and_adds_nothing() {
+    let cast = Cast::new();
+    let crown = cast.crown;
+    let app = App::start(cast.world).await;
+    let partner = app.sign_in(Persona::PartnerAdmin);
+    let (with, without) = (record(&partner, crown.customer).await, record(&partner, crown.customer).await);
+    assert_eq!(put(&partner, &with, "a.csv", "text/csv", "a,b\n").await.status, 201);
+    for (model, reads, adds, code) in
+        [("CO_MANAGED", 200, 403, "NOT_PERMITTED"), ("CUSTOMER_MANAGED", 404, 404, "NOT_FOUND")]
+    {
+        app.as_owner(&format!("update accesses set operating_model = '{model}' where id = '{}'", crown.access)).await;
+        assert_eq!(get(&partner, &with).await.status, reads, "{model}");
+        let reply = put(&partner, &without, "a.csv", "text/csv", "a,b\n").await;
+        assert_eq!((reply.status, reply.codes().as_slice()), (adds, [code].as_slice()), "{model}");
+    }
+    assert_eq!(app.files(), 1);
+}
+
+#[tokio::test]
+async fn of_a_file_that_is_refused_nothing_is_left() {
+    let cast = Cast::new();
+    let acme = cast.acme.customer;
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::FullPortalAdmin);
+    let id = record(&admin, acme).await;
+    let before = rows(&app).await;
+    let large = vec![b'a'; usize::try_from(LARGEST_FILE).unwrap() + 1];
+    let chunked = || {
+        let piece = bytes_of(vec![b'a'; 1024]);
+        reqwest::Body::wrap_stream(futures_util::stream::iter((0..65).map(move |_| Ok::<_, std::io::Error>(piece.clone()))))
+    };
+    for (name, media, body, status, code) in [
+        ("", "text/plain", "text".as_bytes().to_vec(), 400, "BAD_USER_INPUT"),
+        ("a%2Fb", "text/plain", b"text".to_vec(), 400, "BAD_USER_INPUT"),
+        ("..", "text/plain", b"text".to_vec(), 400, "BAD_USER_INPUT"),
+        ("a%00", "text/plain", b"text".to_vec(), 400, "BAD_USER_INPUT"),
+        ("a&name=b", "text/plain", b"text".to_vec(), 400, "BAD_USER_INPUT"),
+        ("a.exe", "application/octet-stream", b"MZ".to_vec(), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("a.html", "text/html", b"<script>".to_vec(), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("a.svg", "image/svg+xml", b"<svg/>".to_vec(), 415, "UNSUPPORTED_MEDIA_TYPE"),
+        ("a.pdf", "application/pdf", b"MZ\x90".to_vec(), 422, "INVALID"),
+        ("a.png", "image/png", PDF.to_vec(), 422, "INVALID"),
+        ("a.txt", "text/plain", PDF.to_vec(), 422, "INVALID"),
+        ("a.txt", "text/plain", b"latin-1 \xe4".to_vec(), 422, "INVALID"),
+        ("a.txt", "text/plain", Vec::new(), 422, "INVALID"),
+        ("a.txt", "text/plain", large, 413, "TOO_LARGE"),
+    ] {
+        let reply = put(&admin, &id, name, media, body).await;
+        assert_eq!((reply.status, reply.codes().as_slice()), (status, [code].as_slice()), "{name} {media} {}", reply.text);
+    }
+    let reply = put(&admin, &id, "a.txt", "text/plain", chunked()).await;
+    assert_eq!((reply.status, reply.codes().as_slice()), (413, ["TOO_LARGE"].as_slice()));
+    let no_name = admin.post_to(&format!("/evidence/{id}/file")).header("content-type", "text/plain").body("text");
+    assert_eq!(admin.send(no_name).await.status, 400);
+    assert_eq!((rows(&app).await, app.files()), (before, 0));
+    // To the last byte it is taken.
+    let largest = vec![b'a'; usize::try_from(LARGEST_FILE).unwrap()];
+    assert_eq!(put(&admin, &id, "a.txt", "text/plain", largest).await.status, 201);
+}
+
+fn bytes_of(bytes: Vec<u8>) -> axum::body::Bytes {
+    bytes.into()
+}
+
+/// Who loses the right while a file arrives leaves no file behind.
+#[tokio::test]
+async fn a_file_that_came_too_late_is_taken_back() {
+    let cast = Cast::new();
+    let crown = cast.crown;
+    let app = App::start(cast.world).await;
+    let partner = app.sign_in(Persona::PartnerAdmin);
+    let id = record(&partner, crown.customer).await;
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<&'static str>();
+    let body = futures_util::stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|piece| (Ok::<_, std::io::Error>(piece), receiver))
+    });
+    sender.send("first ").unwrap();
+    let upload = put(&partner, &id, "a.txt", "text/plain", reqwest::Body::wrap_stream(body));
+    let meanwhile = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        app.as_owner(&format!("update accesses set operating_model = 'CO_MANAGED' where id = '{}'", crown.access)).await;
+        sender.send("last").unwrap();
+        drop(sender);
+    };
+    let (reply, ()) = tokio::join!(upload, meanwhile);
+    assert_eq!((reply.status, reply.codes().as_slice()), (403, ["NOT_PERMITTED"].as_slice()), "{}", reply.text);
+    assert_eq!(app.files(), 0);
+}
+
+/// Of two at once one is added, and the other's file is taken back.
+#[tokio::test]
+async fn of_two_files_at_once_one_stays() {
+    let cast = Cast::new();
+    let acme = cast.acme.customer;
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::FullPortalAdmin);
+    for round in 1..=4 {
+        let id = record(&admin, acme).await;
+        let one = put(&admin, &id, "one.txt", "text/plain", "one");
+        let two = put(&admin, &id, "two.txt", "text/plain", "two");
+        let (one, two) = tokio::join!(one, two);
+        let mut statuses = [one.status, two.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [201, 409], "{} {}", one.text, two.text);
+        let kept = if one.status == 201 { "one" } else { "two" };
+        assert_eq!(get(&admin, &id).await.text, kept);
+        assert_eq!(app.files(), round);
+    }
+}
