@@ -29,7 +29,9 @@ pub struct Files(Arc<dyn ObjectStore>);
 
 /// A place where no file can be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("files cannot be kept at `{at}`: it takes a folder, `file:///folder` or, in a build with the feature `s3`, `s3://bucket/prefix`")]
+#[error(
+    "files cannot be kept at `{at}`: it takes a folder, `file:///folder` or, in a build with the feature `s3`, `s3://bucket/prefix`"
+)]
 pub struct NoStore {
     at: String,
     #[source]
@@ -157,7 +159,10 @@ impl Files {
         };
         if let Err(error) = outcome {
             if let Err(aborted) = upload.abort().await {
-                tracing::warn!(error = &aborted as &dyn std::error::Error, "a part of a refused file may stay");
+                tracing::warn!(
+                    error = &aborted as &dyn std::error::Error,
+                    "a part of a refused file may stay"
+                );
             }
             return Err(error);
         }
@@ -192,7 +197,11 @@ mod tests {
     use super::*;
 
     fn name() -> Name {
-        Name { customer: CustomerId(Uuid::from_u128(1)), evidence: EvidenceId(Uuid::from_u128(2)), object: Uuid::from_u128(3) }
+        Name {
+            customer: CustomerId(Uuid::from_u128(1)),
+            evidence: EvidenceId(Uuid::from_u128(2)),
+            object: Uuid::from_u128(3),
+        }
     }
 
     fn pieces(of: &[&'static str]) -> impl Stream<Item = io::Result<Bytes>> + Unpin {
@@ -213,7 +222,8 @@ mod tests {
             let files = Files::at(&place).unwrap();
             let kept = files.keep(name(), MediaType::Text, 100, pieces(&["grü", "ße"])).await.unwrap();
             assert_eq!((kept.size, kept.sha256), (7, Sha256::digest("grüße").into()));
-            let read: Vec<_> = files.open(name()).await.unwrap().map(|piece| piece.unwrap().to_vec()).collect().await;
+            let read: Vec<_> =
+                files.open(name()).await.unwrap().map(|piece| piece.unwrap().to_vec()).collect().await;
             assert_eq!(read.concat(), "grüße".as_bytes());
             files.discard(name()).await.unwrap();
             assert!(files.open(name()).await.is_err());
@@ -225,10 +235,19 @@ mod tests {
     async fn of_what_is_refused_nothing_stays() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::in_folder(folder.path()).unwrap();
-        assert!(matches!(files.keep(name(), MediaType::Text, 3, pieces(&["ab", "cd"])).await, Err(NotKept::TooLarge { limit: 3 })));
+        assert!(matches!(
+            files.keep(name(), MediaType::Text, 3, pieces(&["ab", "cd"])).await,
+            Err(NotKept::TooLarge { limit: 3 })
+        ));
         assert!(matches!(files.keep(name(), MediaType::Text, 3, pieces(&[])).await, Err(NotKept::Empty)));
-        assert!(matches!(files.keep(name(), MediaType::Pdf, 9, pieces(&["text"])).await, Err(NotKept::NotAsDeclared(_))));
-        assert!(matches!(files.keep(name(), MediaType::Pdf, 9, pieces(&["%P"])).await, Err(NotKept::NotAsDeclared(_))));
+        assert!(matches!(
+            files.keep(name(), MediaType::Pdf, 9, pieces(&["text"])).await,
+            Err(NotKept::NotAsDeclared(_))
+        ));
+        assert!(matches!(
+            files.keep(name(), MediaType::Pdf, 9, pieces(&["%P"])).await,
+            Err(NotKept::NotAsDeclared(_))
+        ));
         let broken = stream::iter([Ok(Bytes::from_static(b"ab")), Err(io::ErrorKind::TimedOut.into())]);
         assert!(matches!(files.keep(name(), MediaType::Text, 9, broken).await, Err(NotKept::Broken(_))));
         assert_eq!(left(folder.path()), 0);

@@ -9,7 +9,9 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::net::TcpListener;
 
 use super::stopped;
-use crate::config::{DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs, WorkerArgs};
+use crate::config::{
+    DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs, WorkerArgs,
+};
 use crate::domain::clock::Clock;
 use crate::files::Files;
 use crate::graphql::limits::Limits;

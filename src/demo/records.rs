@@ -57,7 +57,9 @@ fn id(kind: &str, count: usize) -> uuid::Uuid {
 
 fn evidence(world: &mut seed::World, tenant: &Tenant, now: DateTime<Utc>) {
     let mut dice = Dice::new("evidence", tenant.nth);
-    for (framework, control, title) in EVIDENCE.into_iter().filter(|_| tenant.is_scanned() && dice.percent(60)) {
+    for (framework, control, title) in
+        EVIDENCE.into_iter().filter(|_| tenant.is_scanned() && dice.percent(60))
+    {
         world.evidence.push(seed::Evidence {
             customer_id: tenant.id(),
             id: EvidenceId(id("evidence", world.evidence.len())),
@@ -78,14 +80,17 @@ fn cite(world: &mut seed::World, tenant: &Tenant, control: &str) {
     let Some(evidence_id) = world.evidence.last().map(|row| row.id) else { return };
     let customer_id = tenant.id();
     if control == "A.8.8" {
-        let fixed = world.findings.iter().filter(|row| {
-            row.customer_id == customer_id && row.status == FindingStatus::Resolved
-        });
-        let cited = fixed.take(3).map(|row| seed::EvidenceFinding { customer_id, evidence_id, finding_id: row.id });
+        let fixed = world
+            .findings
+            .iter()
+            .filter(|row| row.customer_id == customer_id && row.status == FindingStatus::Resolved);
+        let cited =
+            fixed.take(3).map(|row| seed::EvidenceFinding { customer_id, evidence_id, finding_id: row.id });
         world.evidence_findings.extend(cited);
     }
     if control == "11.3" {
-        let own = world.scans.iter().filter(|row| row.customer_id == customer_id && row.finished_at.is_some());
+        let own =
+            world.scans.iter().filter(|row| row.customer_id == customer_id && row.finished_at.is_some());
         let last = own.max_by_key(|row| row.finished_at);
         let cited = last.map(|row| seed::EvidenceScan { customer_id, evidence_id, scan_id: row.id });
         world.evidence_scans.extend(cited);

@@ -22,7 +22,9 @@ impl PublicUrl {
 
 /// A text that nothing can be found at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it takes a URL like `https://posture.example.com`, with http or https and without a query or fragment")]
+#[error(
+    "it takes a URL like `https://posture.example.com`, with http or https and without a query or fragment"
+)]
 pub struct NoPublicUrl;
 
 impl FromStr for PublicUrl {
@@ -60,7 +62,13 @@ mod tests {
 
     #[test]
     fn what_is_no_url_of_a_gateway_is_refused() {
-        for text in ["", "posture.example.com", "ftp://example.com", "https://a:b@example.com", "https://example.com/?q"] {
+        for text in [
+            "",
+            "posture.example.com",
+            "ftp://example.com",
+            "https://a:b@example.com",
+            "https://example.com/?q",
+        ] {
             assert_eq!(text.parse::<PublicUrl>().unwrap_err(), NoPublicUrl, "{text}");
         }
     }

@@ -10,6 +10,7 @@ use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerErr
 use super::GatewaySchema;
 use super::batch::Batches;
 use super::hidden::{Hidden, Placement};
+use super::inputs::Inputs;
 use super::limits::Limits;
 use super::mutation::Stamp;
 use super::session::{Session, Sessions};
@@ -25,6 +26,7 @@ pub struct Executor {
     database: Database,
     clock: Clock,
     limits: Limits,
+    inputs: Arc<Inputs>,
     public_url: PublicUrl,
 }
 
@@ -53,8 +55,9 @@ pub struct Request {
 impl Executor {
     /// An executor over a database.
     #[must_use]
-    pub const fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
-        Self { schema, database, clock, limits, public_url: PublicUrl::UNKNOWN }
+    pub fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
+        let inputs = Arc::new(Inputs::of(&schema.sdl()));
+        Self { schema, database, clock, limits, inputs, public_url: PublicUrl::UNKNOWN }
     }
 
     /// The same, told where it is found from outside; else its links are paths alone.
@@ -75,12 +78,21 @@ impl Executor {
         &self.clock
     }
 
-    /// Refuses a request above a limit, before anything of it runs.
+    /// Refuses a request above a limit, and mutations with an input that cannot be read, before anything of it runs.
     ///
     /// # Errors
-    /// The first limit that is exceeded, or the syntax error; each with a code.
+    /// The first limit that is exceeded, the syntax error or the first such input; each with a code.
     pub fn prepare(&self, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
-        match self.limits.check(&mut request) {
+        let checked = self.limits.check(&mut request).and_then(|()| {
+            let (operation, variables) =
+                (request.operation_name.take(), std::mem::take(&mut request.variables));
+            let checked = request
+                .parsed_query()
+                .and_then(|document| self.inputs.check(document, operation.as_deref(), &variables));
+            (request.operation_name, request.variables) = (operation, variables);
+            checked
+        });
+        match checked {
             Ok(()) => Ok(Prepared(request)),
             Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
         }
@@ -92,7 +104,8 @@ impl Executor {
         let hidden = Arc::new(Hidden::new(request.placement));
         let sessions =
             Arc::new(Sessions::new(Session::new(snapshot, Arc::clone(&hidden), Batches::default())));
-        let graphql = request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
+        let graphql =
+            request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
         let mut response = sessions.whole().batches().drive(self.schema.execute(graphql)).await;
         if let Err(error) = sessions.finish().await {
             // What was read was read in one snapshot all the same; the connection is gone, the answer stands.

@@ -373,7 +373,10 @@ impl Loader<AttachmentsKey> for Loaders {
     type Value = Arc<Attachments>;
     type Error = StoreError;
 
-    async fn load(&self, keys: &[AttachmentsKey]) -> Result<HashMap<AttachmentsKey, Self::Value>, StoreError> {
+    async fn load(
+        &self,
+        keys: &[AttachmentsKey],
+    ) -> Result<HashMap<AttachmentsKey, Self::Value>, StoreError> {
         let wanted: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
         let mut found = store::evidence::attachments(&mut *self.0.reader().await?, &wanted).await?;
         let of = |key: &AttachmentsKey| (key.0.of(), key.1);

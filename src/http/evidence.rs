@@ -72,6 +72,8 @@ enum Refusal {
     NotKept(NotKept),
     TooLate,
     Conflict,
+    /// Whether it was recorded is not known.
+    Unconfirmed,
     Internal,
 }
 
@@ -119,9 +121,9 @@ async fn upload(
         let request = request_id(&headers);
         let recorded = tokio::spawn(async move {
             let recorded = record(&state, user, name, &declared, kept, request).await;
-            if recorded.is_err()
-                && let Err(error) = state.files.discard(name).await
-            {
+            // Where the end of the transaction was not confirmed the row may be there: rather a file too many than one too few.
+            let is_refused = recorded.as_ref().is_err_and(|refusal| !matches!(refusal, Refusal::Unconfirmed));
+            if is_refused && let Err(error) = state.files.discard(name).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, object = %name.object, "a file stays that no record names");
             }
             recorded
@@ -155,7 +157,8 @@ impl Declared {
         let media = media.and_then(|media| media.trim().to_ascii_lowercase().parse().ok());
         let media = media.ok_or(Refusal::MediaType)?;
         let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        if length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > limits.file_bytes) {
+        if length.and_then(|length| length.parse().ok()).is_some_and(|length: u64| length > limits.file_bytes)
+        {
             return Err(Refusal::TooLarge(limits.file_bytes));
         }
         Ok(Self { name, media })
@@ -236,7 +239,10 @@ async fn record(
     let mut changes = Changes::new(&author);
     changes.add_file(&customer, by, &NewFile { evidence: &found, file: &file });
     changes.execute(&mut writer).await?;
-    writer.commit().await?;
+    if let Err(error) = writer.commit().await {
+        tracing::error!(error = &error as &dyn std::error::Error, object = %name.object, "a file may be recorded or not");
+        return Err(Refusal::Unconfirmed);
+    }
     let body = json!({
         "evidence": GlobalId::Evidence(name.customer, name.evidence).to_string(),
         "file": { "name": file.name, "size": file.size, "mediaType": file.media_type.as_str(), "sha256": file.sha256_hex() },
@@ -376,6 +382,11 @@ impl Refusal {
                 StatusCode::CONFLICT,
                 "CONFLICT",
                 "the record has a file already, which stays as it is: make another record for another file",
+            ),
+            Self::Unconfirmed => failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "INTERNAL",
+                "the gateway did not hear whether the file was recorded: read the record again before you try again",
             ),
             Self::Internal => internal(),
         }

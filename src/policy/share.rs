@@ -67,7 +67,8 @@ mod tests {
         assert_eq!(shows(&admin, &full, &ShareTerms { revoked_at: Some(now), ..open }), None);
         assert_eq!(shows(&admin, &subject(PortalAccess::ReadOnly), &open), None);
         let reader = Viewer::Customer { user, customer, role: CustomerRole::ReadOnly };
-        let other = Viewer::Customer { user, customer: CustomerId(Uuid::from_u128(3)), role: CustomerRole::Admin };
+        let other =
+            Viewer::Customer { user, customer: CustomerId(Uuid::from_u128(3)), role: CustomerRole::Admin };
         for maker in [reader, other, Viewer::PlatformAdmin { user }, Viewer::Scanner { user }] {
             assert_eq!(shows(&maker, &full, &open), None, "{maker:?}");
         }

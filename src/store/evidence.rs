@@ -9,8 +9,8 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::{Reader, StoreError};
 use super::list::{KeyValue, SortKey, TenantList, newest_first};
+use super::{Reader, StoreError};
 use crate::domain::evidence::MediaType;
 use crate::domain::ids::{CustomerId, EvidenceId, FindingId, PartnerId, PostureShareId, ScanId};
 use crate::policy::{Grant, Posture, Viewer};

@@ -170,9 +170,14 @@ impl Database {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin_shared(&self, secret_hash: [u8; 32], now: DateTime<Utc>) -> Result<Reader, StoreError> {
+    pub async fn begin_shared(
+        &self,
+        secret_hash: [u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<Reader, StoreError> {
         use std::fmt::Write as _;
-        let mut opening = format!("{}; set local role posture_share; set local app.share = '", reading(None, now));
+        let mut opening =
+            format!("{}; set local role posture_share; set local app.share = '", reading(None, now));
         for byte in secret_hash {
             let _ = write!(opening, "{byte:02x}");
         }

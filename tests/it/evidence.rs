@@ -46,8 +46,14 @@ async fn a_file_is_added_once_and_given_back_to_the_byte() {
     let file = json!({ "name": "Bericht ä.pdf", "size": PDF.len(), "mediaType": "application/pdf", "sha256": sha256 });
 
     let reply = put(&admin, &id, "Bericht%20%C3%A4.pdf", "Application/PDF; version=1.7", PDF).await;
-    assert_eq!((reply.status, &reply.body), (201, &json!({ "evidence": id, "file": file })), "{}", reply.text);
-    let document = format!("{{ node(id: \"{id}\") {{ ... on Evidence {{ file {{ name size mediaType sha256 }} }} }} }}");
+    assert_eq!(
+        (reply.status, &reply.body),
+        (201, &json!({ "evidence": id, "file": file })),
+        "{}",
+        reply.text
+    );
+    let document =
+        format!("{{ node(id: \"{id}\") {{ ... on Evidence {{ file {{ name size mediaType sha256 }} }} }} }}");
     assert_eq!(reader.data(&document).await["node"]["file"], file);
     let said = format!("SOC 2 CC7.2, {} bytes of application/pdf", PDF.len());
     assert_eq!(
@@ -118,7 +124,10 @@ async fn whoever_may_not_adds_and_reads_nothing_and_hears_the_same_as_of_nothing
         assert_eq!(put(&own, id, "a.txt", "text/plain", "text").await.status, 404, "{id}");
     }
     assert_eq!(get(&app.anonymous(), &ids[0]).await.codes(), ["UNAUTHENTICATED"]);
-    assert_eq!(put(&app.anonymous(), &ids[0], "a.txt", "text/plain", "text").await.codes(), ["UNAUTHENTICATED"]);
+    assert_eq!(
+        put(&app.anonymous(), &ids[0], "a.txt", "text/plain", "text").await.codes(),
+        ["UNAUTHENTICATED"]
+    );
     assert_eq!((rows(&app).await, app.files()), (before, files));
 }
 
@@ -134,7 +143,11 @@ async fn after_a_change_of_model_a_partner_still_reads_or_no_longer_and_adds_not
     for (model, reads, adds, code) in
         [("CO_MANAGED", 200, 403, "NOT_PERMITTED"), ("CUSTOMER_MANAGED", 404, 404, "NOT_FOUND")]
     {
-        app.as_owner(&format!("update accesses set operating_model = '{model}' where id = '{}'", crown.access)).await;
+        app.as_owner(&format!(
+            "update accesses set operating_model = '{model}' where id = '{}'",
+            crown.access
+        ))
+        .await;
         assert_eq!(get(&partner, &with).await.status, reads, "{model}");
         let reply = put(&partner, &without, "a.csv", "text/csv", "a,b\n").await;
         assert_eq!((reply.status, reply.codes().as_slice()), (adds, [code].as_slice()), "{model}");
@@ -153,7 +166,9 @@ async fn of_a_file_that_is_refused_nothing_is_left() {
     let large = vec![b'a'; usize::try_from(LARGEST_FILE).unwrap() + 1];
     let chunked = || {
         let piece = bytes_of(vec![b'a'; 1024]);
-        reqwest::Body::wrap_stream(futures_util::stream::iter((0..65).map(move |_| Ok::<_, std::io::Error>(piece.clone()))))
+        reqwest::Body::wrap_stream(futures_util::stream::iter(
+            (0..65).map(move |_| Ok::<_, std::io::Error>(piece.clone())),
+        ))
     };
     for (name, media, body, status, code) in [
         ("", "text/plain", "text".as_bytes().to_vec(), 400, "BAD_USER_INPUT"),
@@ -172,11 +187,17 @@ async fn of_a_file_that_is_refused_nothing_is_left() {
         ("a.txt", "text/plain", large, 413, "TOO_LARGE"),
     ] {
         let reply = put(&admin, &id, name, media, body).await;
-        assert_eq!((reply.status, reply.codes().as_slice()), (status, [code].as_slice()), "{name} {media} {}", reply.text);
+        assert_eq!(
+            (reply.status, reply.codes().as_slice()),
+            (status, [code].as_slice()),
+            "{name} {media} {}",
+            reply.text
+        );
     }
     let reply = put(&admin, &id, "a.txt", "text/plain", chunked()).await;
     assert_eq!((reply.status, reply.codes().as_slice()), (413, ["TOO_LARGE"].as_slice()));
-    let no_name = admin.post_to(&format!("/evidence/{id}/file")).header("content-type", "text/plain").body("text");
+    let no_name =
+        admin.post_to(&format!("/evidence/{id}/file")).header("content-type", "text/plain").body("text");
     assert_eq!(admin.send(no_name).await.status, 400);
     assert_eq!((rows(&app).await, app.files()), (before, 0));
     // To the last byte it is taken.
@@ -204,12 +225,21 @@ async fn a_file_that_came_too_late_is_taken_back() {
     let upload = put(&partner, &id, "a.txt", "text/plain", reqwest::Body::wrap_stream(body));
     let meanwhile = async {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        app.as_owner(&format!("update accesses set operating_model = 'CO_MANAGED' where id = '{}'", crown.access)).await;
+        app.as_owner(&format!(
+            "update accesses set operating_model = 'CO_MANAGED' where id = '{}'",
+            crown.access
+        ))
+        .await;
         sender.send("last").unwrap();
         drop(sender);
     };
     let (reply, ()) = tokio::join!(upload, meanwhile);
-    assert_eq!((reply.status, reply.codes().as_slice()), (403, ["NOT_PERMITTED"].as_slice()), "{}", reply.text);
+    assert_eq!(
+        (reply.status, reply.codes().as_slice()),
+        (403, ["NOT_PERMITTED"].as_slice()),
+        "{}",
+        reply.text
+    );
     assert_eq!(app.files(), 0);
 }
 

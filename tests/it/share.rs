@@ -64,7 +64,11 @@ async fn a_link_shows_numbers_and_nothing_that_names_anything() {
 
     let page = open_in_browser(&app, &secret).await;
     assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
-    assert!(page.text.contains("For &lt;b&gt;the&lt;/b&gt; insurer") && page.text.contains("Crown"), "{}", page.text);
+    assert!(
+        page.text.contains("For &lt;b&gt;the&lt;/b&gt; insurer") && page.text.contains("Crown"),
+        "{}",
+        page.text
+    );
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
     assert!(!policy.contains("unsafe") && !page.text.contains("<script"), "{policy}");
@@ -85,16 +89,52 @@ async fn a_link_shows_numbers_and_nothing_that_names_anything() {
 
 /// What makes a link show nothing, by what it is called, and whether it can be undone.
 const ENDS: &[(&str, &str, Option<&str>)] = &[
-    ("revoked", "update posture_shares set revoked_at = '2026-06-15T12:00:00Z' where secret_hash is not null", None),
-    ("another model", "update accesses set operating_model = 'CO_MANAGED' where id = 'ACCESS'", Some("update accesses set operating_model = 'FULLY_MANAGED' where id = 'ACCESS'")),
-    ("less consent", "update accesses set customer_consent = 1 where id = 'ACCESS'", Some("update accesses set customer_consent = 2 where id = 'ACCESS'")),
-    ("consent that ended", "update accesses set consent_until = '2026-06-15T12:00:00Z' where id = 'ACCESS'", Some("update accesses set consent_until = '2026-06-15T12:00:01Z' where id = 'ACCESS'")),
-    ("a lower ceiling", "update accesses set privilege_ceiling = 1 where id = 'ACCESS'", Some("update accesses set privilege_ceiling = 2 where id = 'ACCESS'")),
-    ("a pause", "update accesses set status = 'SUSPENDED' where id = 'ACCESS'", Some("update accesses set status = 'ACTIVE' where id = 'ACCESS'")),
-    ("an end of the access", "update accesses set status = 'ENDED', ended_at = now() where id = 'ACCESS'", None),
-    ("a disabled maker", "update users set disabled_at = now() where id = 'MAKER'", Some("update users set disabled_at = null where id = 'MAKER'")),
+    (
+        "revoked",
+        "update posture_shares set revoked_at = '2026-06-15T12:00:00Z' where secret_hash is not null",
+        None,
+    ),
+    (
+        "another model",
+        "update accesses set operating_model = 'CO_MANAGED' where id = 'ACCESS'",
+        Some("update accesses set operating_model = 'FULLY_MANAGED' where id = 'ACCESS'"),
+    ),
+    (
+        "less consent",
+        "update accesses set customer_consent = 1 where id = 'ACCESS'",
+        Some("update accesses set customer_consent = 2 where id = 'ACCESS'"),
+    ),
+    (
+        "consent that ended",
+        "update accesses set consent_until = '2026-06-15T12:00:00Z' where id = 'ACCESS'",
+        Some("update accesses set consent_until = '2026-06-15T12:00:01Z' where id = 'ACCESS'"),
+    ),
+    (
+        "a lower ceiling",
+        "update accesses set privilege_ceiling = 1 where id = 'ACCESS'",
+        Some("update accesses set privilege_ceiling = 2 where id = 'ACCESS'"),
+    ),
+    (
+        "a pause",
+        "update accesses set status = 'SUSPENDED' where id = 'ACCESS'",
+        Some("update accesses set status = 'ACTIVE' where id = 'ACCESS'"),
+    ),
+    (
+        "an end of the access",
+        "update accesses set status = 'ENDED', ended_at = now() where id = 'ACCESS'",
+        None,
+    ),
+    (
+        "a disabled maker",
+        "update users set disabled_at = now() where id = 'MAKER'",
+        Some("update users set disabled_at = null where id = 'MAKER'"),
+    ),
     ("a maker without a role", "delete from partner_users where user_id = 'MAKER'", None),
-    ("an operator without the assignment", "update partner_users set role = 'OPERATOR' where user_id = 'MAKER'", Some("update partner_users set role = 'ADMIN' where user_id = 'MAKER'")),
+    (
+        "an operator without the assignment",
+        "update partner_users set role = 'OPERATOR' where user_id = 'MAKER'",
+        Some("update partner_users set role = 'ADMIN' where user_id = 'MAKER'"),
+    ),
 ];
 
 /// Nothing distinguishes them: neither a byte nor a header nor the number of statements.
@@ -152,7 +192,10 @@ async fn whatever_ended_a_link_it_is_answered_like_one_that_never_was() {
     replies.push(("its end", open(&app, &secret).await));
 
     let (_, first) = replies[0].clone();
-    assert_eq!((first.status, first.codes().as_slice(), first.statements), (404, ["NOT_FOUND"].as_slice(), 3));
+    assert_eq!(
+        (first.status, first.codes().as_slice(), first.statements),
+        (404, ["NOT_FOUND"].as_slice(), 3)
+    );
     for (what, reply) in replies {
         assert_eq!(reply, first, "{what}");
     }
@@ -229,7 +272,8 @@ async fn read(gateway: &mut PgConnection, secret: Option<&str>) -> Vec<String> {
     let hash = secret.map(|secret| Secret::claimed(secret.to_owned()).hash()).unwrap_or_default();
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let share = if secret.is_some() { format!("; set local app.share = '{hash}'") } else { String::new() };
-    let opening = format!("begin; set local role posture_share; set local app.now = '{}'{share}", NOW.to_rfc3339());
+    let opening =
+        format!("begin; set local role posture_share; set local app.now = '{}'{share}", NOW.to_rfc3339());
     gateway.execute(AssertSqlSafe(opening)).await.unwrap();
     let rows = sqlx::query_scalar(
         "select name from customers union all \
@@ -276,7 +320,12 @@ async fn the_database_lets_a_link_see_one_customer_and_nothing_without_one() {
     }
     app.as_owner("update posture_shares set expires_at = '2026-06-15T12:00:00Z'").await;
     assert_eq!(read(&mut gateway, Some(&secret)).await, nothing, "its end");
-    for sql in ["select * from findings", "select * from assets", "select * from users", "select * from posture_shares"] {
+    for sql in [
+        "select * from findings",
+        "select * from assets",
+        "select * from users",
+        "select * from posture_shares",
+    ] {
         gateway.execute("begin; set local role posture_share").await.unwrap();
         let refused = gateway.execute(sql).await.unwrap_err();
         assert_eq!(refused.as_database_error().unwrap().code().unwrap(), "42501", "{sql}");

@@ -61,10 +61,11 @@ async fn create(
 ) -> Result<(CustomerId, EvidenceId), Stop> {
     let customer = find_customer(writing, &input.customer_id).await?;
     let by = operator(writing, &customer, "recording evidence")?;
-    let findings: Vec<FindingId> = cited("finding", "findingIds", input.finding_ids.as_deref(), |id| match id {
-        GlobalId::Finding(of, id) if of == customer.id => Some(id),
-        _ => None,
-    })?;
+    let findings: Vec<FindingId> =
+        cited("finding", "findingIds", input.finding_ids.as_deref(), |id| match id {
+            GlobalId::Finding(of, id) if of == customer.id => Some(id),
+            _ => None,
+        })?;
     let scans: Vec<ScanId> = cited("scan", "scanIds", input.scan_ids.as_deref(), |id| match id {
         GlobalId::Scan(of, id) if of == customer.id => Some(id),
         _ => None,

@@ -255,7 +255,10 @@ impl Customer {
         let grant = shown!(self.ask::<Posture>(ctx).await);
         let page =
             tried!(page(ctx, grant, &EvidenceRecords, &PageArguments { first, after, last, before }).await);
-        Some(Ok(uncounted(self.row.id.0, &EvidenceRecords, &page, |row| Evidence { row: row.clone(), grant })))
+        Some(Ok(uncounted(self.row.id.0, &EvidenceRecords, &page, |row| Evidence {
+            row: row.clone(),
+            grant,
+        })))
     }
 
     /// Its shared posture summaries, newest first.

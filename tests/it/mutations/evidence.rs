@@ -56,7 +56,10 @@ async fn a_customer_that_runs_itself_records_in_its_own_log_alone() {
     let id = twice["findingIds"][0].clone();
     twice["findingIds"].as_array_mut().unwrap().push(id);
     let reply = send(&app.sign_in(Persona::FullPortalAdmin), twice).await;
-    assert_eq!(reply.body["data"]["createEvidence"]["evidence"]["findings"], json!([{ "title": "Outdated TLS" }]));
+    assert_eq!(
+        reply.body["data"]["createEvidence"]["evidence"]["findings"],
+        json!([{ "title": "Outdated TLS" }])
+    );
     let event = json!(["customer", "FullPortalAdmin", null, null, "SOC 2 CC7.2, findings: 1, scans: 1"]);
     assert_eq!(recorded(&app, "evidence.created").await, [event]);
 }
@@ -74,7 +77,9 @@ async fn whoever_may_not_is_refused_and_nothing_changes() {
                 Persona::PartnerAdmin if is(crown) => continue,
                 Persona::FullPortalAdmin if is(acme) => continue,
                 Persona::PartnerAdmin => "NOT_PERMITTED",
-                Persona::Operator | Persona::RivalAdmin | Persona::ReadOnlyPortalAdmin if is(bolt) => "NOT_PERMITTED",
+                Persona::Operator | Persona::RivalAdmin | Persona::ReadOnlyPortalAdmin if is(bolt) => {
+                    "NOT_PERMITTED"
+                }
                 Persona::DisabledPortalAdmin if is(crown) => "NOT_PERMITTED",
                 Persona::DistributorAdmin
                 | Persona::RivalAdmin
@@ -110,7 +115,9 @@ async fn what_is_anothers_is_cited_by_nobody_and_what_is_malformed_is_refused() 
     // As if it were Crown's.
     let smuggled = finding(dune.posture.finding);
     let mut texts = Vec::new();
-    for id in [nowhere, foreign, smuggled, GlobalId::Customer(crown.customer).to_string(), "nonsense".to_owned()] {
+    for id in
+        [nowhere, foreign, smuggled, GlobalId::Customer(crown.customer).to_string(), "nonsense".to_owned()]
+    {
         let mut input = input(crown.customer);
         input["findingIds"] = json!([id]);
         let reply = send(&admin, input).await;
@@ -155,10 +162,17 @@ async fn in_every_model_at_every_privilege_and_portal_those_who_operate_record_a
                 for &portal in PortalAccess::ALL {
                     let customer = world.customer(partner, &format!("Customer {}", cells.len()), portal);
                     world.access(partner, customer, Terms::of(model).ceiling(ceiling).consent(consent));
-                    let own = world.customer_user(customer, CustomerRole::Admin, &format!("Own {}", cells.len()));
+                    let own =
+                        world.customer_user(customer, CustomerRole::Admin, &format!("Own {}", cells.len()));
                     let manages = ceiling == Privilege::Manage && consent == Privilege::Manage;
                     let operates = model == OperatingModel::FullyManaged && manages;
-                    cells.push((customer, own, operates, portal == PortalAccess::Full, (model, ceiling, consent, portal)));
+                    cells.push((
+                        customer,
+                        own,
+                        operates,
+                        portal == PortalAccess::Full,
+                        (model, ceiling, consent, portal),
+                    ));
                 }
             }
         }

@@ -86,7 +86,8 @@ async fn a_customer_that_runs_itself_shares_and_its_own_log_alone_says_so() {
     assert_eq!(codes(&create(&admin, acme.customer).await), [] as [&str; 0]);
     assert_eq!(codes(&revoke(&admin, &share_of(acme)).await), [] as [&str; 0]);
     assert_eq!(
-        [recorded(&app, "posture_share.created").await, recorded(&app, "posture_share.revoked").await].concat(),
+        [recorded(&app, "posture_share.created").await, recorded(&app, "posture_share.revoked").await]
+            .concat(),
         [
             json!(["customer", "FullPortalAdmin", null, null, "For the insurer until 2026-09-01T00:00:00Z"]),
             json!(["customer", "FullPortalAdmin", null, "For the insurer", null]),
@@ -143,7 +144,10 @@ async fn whoever_may_not_is_refused_and_nothing_changes() {
 async fn what_is_not_there_and_what_is_not_shown_are_not_found_to_the_byte() {
     let cast = Cast::new();
     let (acme, dune) = (cast.acme, cast.dune);
-    let nowhere = GlobalId::PostureShare(acme.customer, posture_gateway::domain::ids::PostureShareId(uuid::Uuid::nil()));
+    let nowhere = GlobalId::PostureShare(
+        acme.customer,
+        posture_gateway::domain::ids::PostureShareId(uuid::Uuid::nil()),
+    );
     let app = App::start(cast.world).await;
     let admin = app.sign_in(Persona::PartnerAdmin);
     // Acme's posture is hidden from its partner, Dune is another's, and a customer is no share.
@@ -222,12 +226,20 @@ async fn in_every_model_at_every_privilege_and_portal_those_who_operate_share_an
             for &consent in Privilege::ALL {
                 for &portal in PortalAccess::ALL {
                     let customer = world.customer(partner, &format!("Customer {}", cells.len()), portal);
-                    let access = world.access(partner, customer, Terms::of(model).ceiling(ceiling).consent(consent));
+                    let access =
+                        world.access(partner, customer, Terms::of(model).ceiling(ceiling).consent(consent));
                     world.assign(operator, customer, access);
-                    let own = world.customer_user(customer, CustomerRole::Admin, &format!("Own {}", cells.len()));
+                    let own =
+                        world.customer_user(customer, CustomerRole::Admin, &format!("Own {}", cells.len()));
                     let manages = ceiling == Privilege::Manage && consent == Privilege::Manage;
                     let operates = model == OperatingModel::FullyManaged && manages;
-                    cells.push((customer, own, operates, portal == PortalAccess::Full, (model, ceiling, consent, portal)));
+                    cells.push((
+                        customer,
+                        own,
+                        operates,
+                        portal == PortalAccess::Full,
+                        (model, ceiling, consent, portal),
+                    ));
                 }
             }
         }

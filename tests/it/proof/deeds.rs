@@ -60,11 +60,14 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
             format!("customerId: \"{id}\", email: \"reader@new.example\", role: READ_ONLY"),
         );
         let cited = shown.findings.iter().filter(|finding| finding.customer_id == row.customer_id);
-        let cited = cited.map(|finding| format!("\"{}\"", GlobalId::Finding(finding.customer_id, finding.id)));
+        let cited =
+            cited.map(|finding| format!("\"{}\"", GlobalId::Finding(finding.customer_id, finding.id)));
         let cited = cited.take(3).collect::<Vec<_>>().join(", ");
         add(
             "createEvidence",
-            format!("customerId: \"{id}\", framework: \"SOC 2\", control: \"CC7.2\", title: \"Alerts\", findingIds: [{cited}]"),
+            format!(
+                "customerId: \"{id}\", framework: \"SOC 2\", control: \"CC7.2\", title: \"Alerts\", findingIds: [{cited}]"
+            ),
         );
         add(
             "createPostureShare",

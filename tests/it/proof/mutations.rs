@@ -31,7 +31,7 @@ fn without_new_ids(text: &str, known: &BTreeSet<String>) -> String {
         let is_link = piece.starts_with("http://") && piece.contains("/share/");
         is_link
             || (is_id || piece.starts_with("WyJ"))
-            && piece.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+                && piece.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     };
     let pieces: Vec<&str> =
         text.split('"').map(|piece| if is_opaque(piece) { "(new)" } else { piece }).collect();

@@ -4,8 +4,8 @@ use chrono::{NaiveTime, TimeDelta};
 use posture_gateway::domain::asset::AssetKind;
 use posture_gateway::domain::finding::{FindingStatus, Severity};
 use posture_gateway::domain::ids::{
-    ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId, PostureShareId,
-    ScanId, ScanScheduleId,
+    ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId,
+    PostureShareId, ScanId, ScanScheduleId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
 use posture_gateway::store::seed;
@@ -155,11 +155,20 @@ impl Builder {
 
     /// What a record cites, and its file.
     fn attach(&mut self, customer_id: CustomerId, evidence_id: EvidenceId) {
-        let findings: Vec<_> =
-            self.rows.findings.iter().filter(|row| row.customer_id == customer_id).map(|row| row.id).collect();
+        let findings: Vec<_> = self
+            .rows
+            .findings
+            .iter()
+            .filter(|row| row.customer_id == customer_id)
+            .map(|row| row.id)
+            .collect();
         for finding_id in findings {
             if self.dice.one_in(2) {
-                self.rows.evidence_findings.push(seed::EvidenceFinding { customer_id, evidence_id, finding_id });
+                self.rows.evidence_findings.push(seed::EvidenceFinding {
+                    customer_id,
+                    evidence_id,
+                    finding_id,
+                });
             }
         }
         let scans: Vec<_> =

@@ -100,22 +100,27 @@ impl<'w> Model<'w> {
             "createdBy" => leaf(told(self.asking(), row.created_by_partner, &row.created_by)),
             "findings" => {
                 let cited = self.world().evidence_findings.iter();
-                let mut ids: Vec<_> =
-                    cited.filter(|own| is_its(own.customer_id, own.evidence_id)).map(|own| own.finding_id).collect();
+                let mut ids: Vec<_> = cited
+                    .filter(|own| is_its(own.customer_id, own.evidence_id))
+                    .map(|own| own.finding_id)
+                    .collect();
                 ids.sort();
                 let finding = |id| self.world().findings.iter().find(|row| row.id == id).map(Object::Finding);
                 Answer::Many(ids.into_iter().map(finding).collect())
             }
             "scans" => {
                 let cited = self.world().evidence_scans.iter();
-                let mut ids: Vec<_> =
-                    cited.filter(|own| is_its(own.customer_id, own.evidence_id)).map(|own| own.scan_id).collect();
+                let mut ids: Vec<_> = cited
+                    .filter(|own| is_its(own.customer_id, own.evidence_id))
+                    .map(|own| own.scan_id)
+                    .collect();
                 ids.sort();
                 let scan = |id| self.world().scans.iter().find(|row| row.id == id).map(Object::Scan);
                 Answer::Many(ids.into_iter().map(scan).collect())
             }
             "file" => {
-                let file = self.world().evidence_files.iter().find(|own| is_its(own.customer_id, own.evidence_id));
+                let file =
+                    self.world().evidence_files.iter().find(|own| is_its(own.customer_id, own.evidence_id));
                 Answer::One(file.map(|file| {
                     let sha256: String = file.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
                     record(
@@ -175,9 +180,7 @@ pub(super) fn posture_share<'w>(row: &'w PostureShare, who: Who, name: &str) -> 
 /// What who asks is told of somebody who wrote something down: the people of one partner are not named to another.
 fn told(who: Who, partner: Option<PartnerId>, name: &str) -> String {
     match (who, partner) {
-        (Who::Partner(own, _), Some(partner)) if own != partner => {
-            "another partner".to_owned()
-        }
+        (Who::Partner(own, _), Some(partner)) if own != partner => "another partner".to_owned(),
         _ => name.to_owned(),
     }
 }
