@@ -54,7 +54,7 @@ const CHECKS: &[Check] = &[
         exceptions: &["_sqlx_migrations"],
         plants: &[
             ("create table planted (customer_id uuid)", "planted"),
-            ("drop policy reads on evidence", "evidence"),
+            ("drop policy reads on plans", "plans"),
         ],
     },
     Check {
