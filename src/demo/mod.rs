@@ -12,6 +12,7 @@ mod people;
 mod personas;
 mod posture;
 mod records;
+mod trend;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +33,7 @@ pub fn world(now: DateTime<Utc>) -> World {
     cast::fill(&mut world, &tenants, now);
     people::fill(&mut world, &tenants, now);
     posture::fill(&mut world, &tenants, now);
+    trend::fill(&mut world, now);
     commerce::fill(&mut world, &tenants, now);
     records::fill(&mut world, &tenants, now);
     world

@@ -56,6 +56,8 @@ text_enum! {
         DisableUser = "disableUser",
         /// A user who may sign in again.
         EnableUser = "enableUser",
+        /// That the viewer looked.
+        RecordVisit = "recordVisit",
     }
 }
 
@@ -137,6 +139,13 @@ impl Operation {
             Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]
             }
+            // Everybody who has a home page, about themself.
+            Self::RecordVisit => &[
+                Caller::PartnerAdmin,
+                Caller::PartnerOperator,
+                Caller::CustomerAdmin,
+                Caller::CustomerReader,
+            ],
         }
     }
 

@@ -29,7 +29,9 @@ pub mod scope;
 pub mod security;
 pub mod seed;
 pub mod subscription;
+pub mod trend;
 pub mod viewer;
+pub mod visit;
 
 pub use scope::{Database, Reader, Snapshot, Writer};
 

@@ -260,6 +260,20 @@ rows! {
         expires_at: DateTime<Utc>,
         revoked_at: Option<DateTime<Utc>>,
     }
+    /// A row of `posture_snapshots`.
+    PostureSnapshot {
+        customer_id: CustomerId,
+        day: NaiveDate,
+        open_critical: i32,
+        open_high: i32,
+        open_medium: i32,
+        open_low: i32,
+        open_info: i32,
+        sla_breaches: i32,
+        assets: i32,
+    }
+    /// A row of `visits`.
+    Visit { user_id: UserId, at: DateTime<Utc>, }
     /// A row of `security_settings`.
     SecuritySettings { customer_id: CustomerId, saml_enabled: bool, saml_issuer: Option<String>, }
     /// A row of `api_keys`.
@@ -337,6 +351,8 @@ pub struct World {
     pub scan_schedule_targets: Vec<ScanScheduleTarget>,
     pub evidence: Vec<Evidence>,
     pub posture_shares: Vec<PostureShare>,
+    pub posture_snapshots: Vec<PostureSnapshot>,
+    pub visits: Vec<Visit>,
     pub security_settings: Vec<SecuritySettings>,
     pub api_keys: Vec<ApiKey>,
     pub partner_audit_events: Vec<PartnerAuditEvent>,
@@ -374,7 +390,7 @@ impl World {
         insert_sold(connection, &ADD_ONS, &self.add_ons).await?;
         insert! {
             quotes prepaid_purchases usage_alerts pricing assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence posture_shares security_settings api_keys
+            scan_schedule_targets evidence posture_shares posture_snapshots visits security_settings api_keys
         }
         // A log is chained in the order in which it is written.
         let mut partner_events = self.partner_audit_events.clone();

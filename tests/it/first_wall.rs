@@ -16,7 +16,7 @@ use crate::support::cast::{Cast, Persona};
 
 /// Every field of every type, in a fragment that is called like its type.
 const FRAGMENTS: &str = "
-    fragment Viewer on Viewer { id kind name email partnerRole customerRole partner { ...Partner } customer { ...Customer } }
+    fragment Viewer on Viewer { id kind name email partnerRole customerRole lastVisitAt partner { ...Partner } customer { ...Customer } }
     fragment Partner on Partner {
         id name parent { name } children(first: 4) { edges { cursor node { id name } } }
         accesses(first: 4) { totalCount edges { cursor node { ...Access } } } dashboard { ...PartnerDashboard }
@@ -38,6 +38,7 @@ const FRAGMENTS: &str = "
         evidence(first: 4) { nodes { ...Evidence } } postureShares(first: 4) { nodes { ...PostureShare } } lastScanAt
         auditLog(first: 4) { nodes { ...CustomerAuditEvent } } securityConfiguration { ...SecurityConfiguration }
         users(first: 4) { edges { cursor node { ...CustomerUser } } } exposure { ...Exposure }
+        postureTrend { ...PosturePoint } changes(since: \"2026-06-01T00:00:00Z\") { ...PostureChanges }
     }
     fragment Access on Access {
         id partner { id name } customer { id name } status operatingModel privilegeCeiling customerConsent consentUntil
@@ -64,6 +65,8 @@ const FRAGMENTS: &str = "
     fragment PostureSummary on PostureSummary {
         openFindings { ...SeverityCounts } slaBreaches assets riskScore lastScanAt
     }
+    fragment PosturePoint on PosturePoint { day openFindings { ...SeverityCounts } slaBreaches assets riskScore }
+    fragment PostureChanges on PostureChanges { since newFindings resolvedFindings finishedScans newAssets }
     fragment SeverityCounts on SeverityCounts { critical high medium low info total }
     fragment Finding on Finding {
         id customer { id name } asset { ...Asset } title description severity status ruleId cve cvssScore firstSeenAt

@@ -17,7 +17,7 @@ const DEFAULT_PAGE: u64 = 20;
 const LARGEST_PAGE: u64 = 100;
 
 /// Fields that answer many objects even where the document does not say how many.
-const LISTS: [&str; 11] = [
+const LISTS: [&str; 12] = [
     "accesses",
     "assets",
     "auditLog",
@@ -27,6 +27,7 @@ const LISTS: [&str; 11] = [
     "findings",
     "lines",
     "postureShares",
+    "postureTrend",
     "scanSchedules",
     "scans",
 ];

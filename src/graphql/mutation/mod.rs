@@ -19,6 +19,7 @@ pub mod quote;
 pub mod refusal;
 pub mod trial;
 pub mod users;
+pub mod visit;
 pub mod writing;
 
 use async_graphql::MergedObject;
@@ -40,4 +41,5 @@ pub struct Mutation(
     people::PeopleMutations,
     partner::PartnerMutations,
     users::UserMutations,
+    visit::VisitMutations,
 );

@@ -14,6 +14,7 @@ use super::exposure::Exposure;
 use super::finding::{Finding, FindingFilter, FindingOrder, list_of};
 use super::scan::{Scan, ScanSchedule};
 use super::security::SecurityConfiguration;
+use super::trend::{PostureChanges, PosturePoint, days};
 use super::user::CustomerUser;
 use super::visibility::{ClassVisibility, visibility};
 use crate::domain::global_id::GlobalId;
@@ -23,7 +24,8 @@ use crate::graphql::connection::{
 use crate::graphql::enums::{DataClass, PortalAccess, all_into};
 use crate::graphql::error::bad_input;
 use crate::graphql::gate::{ask, ask_exposure, gate_directive, shown};
-use crate::graphql::loaders::{ExposureKey, RollupKey, SecurityKey};
+use crate::graphql::loaders::{ChangesKey, ExposureKey, RollupKey, SecurityKey, TrendKey};
+use crate::graphql::scalars::Date;
 use crate::graphql::session::session;
 use crate::policy::{Activity, Class, Grant, Posture, Scope, SecurityConfig};
 use crate::store;
@@ -171,6 +173,36 @@ impl Customer {
         let grant = shown!(self.ask::<Posture>(ctx).await);
         let loaded = async { session(ctx)?.load(RollupKey(grant)).await };
         Some(loaded.await.map(|rollup| PostureSummary(rollup.unwrap_or_default())))
+    }
+
+    /// The posture of each day, the earliest first: 30 days up to today where none are given, 366 at most. A day on which nobody
+    /// looked is left out.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn posture_trend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day, in UTC.")] since: Option<Date>,
+        #[graphql(desc = "The last day, in UTC; today where it is left out.")] until: Option<Date>,
+    ) -> Option<Result<Vec<PosturePoint>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let session = tried!(session(ctx));
+        let (since, until) = tried!(days(session.now(), since, until));
+        let points = tried!(session.load(TrendKey(grant, since, until)).await).unwrap_or_default();
+        Some(Ok(points.iter().copied().map(PosturePoint).collect()))
+    }
+
+    /// What is new since an instant, such as the viewer's visit before this one (`recordVisit`).
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Since when.")] since: DateTime<Utc>,
+    ) -> Option<Result<PostureChanges>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        // Nothing happened before, and the database does not reach as far back as a DateTime.
+        let from = since.max(DateTime::UNIX_EPOCH);
+        let changes = tried!(tried!(session(ctx)).load(ChangesKey(grant, from)).await).unwrap_or_default();
+        Some(Ok(PostureChanges::of(since, changes)))
     }
 
     /// What is monitored, by value.

@@ -17,6 +17,7 @@ pub mod quote;
 pub mod scan;
 pub mod security;
 pub mod subscription;
+pub mod trend;
 pub mod user;
 pub mod viewer;
 pub mod visibility;

@@ -199,6 +199,7 @@ pub(super) fn set_everything(rows: &mut seed::World) {
     for row in &mut rows.api_keys {
         row.revoked_at = Some(days(-1));
     }
+    rows.visits = rows.users.iter().map(|row| seed::Visit { user_id: row.id, at: days(-3) }).collect();
     for row in &mut rows.posture_shares {
         row.revoked_at = Some(days(-1));
     }

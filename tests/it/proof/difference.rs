@@ -125,6 +125,8 @@ fn tables(world: &World) -> Vec<Table> {
         ),
         ("evidence", OF_TENANT, rows(&world.evidence)),
         ("posture_shares", OF_TENANT, rows(&world.posture_shares)),
+        ("posture_snapshots", &["customer_id", "day"], rows(&world.posture_snapshots)),
+        ("visits", &["user_id"], rows(&world.visits)),
         ("security_settings", &["customer_id"], rows(&world.security_settings)),
         ("api_keys", OF_TENANT, rows(&world.api_keys)),
         ("partner_audit_events", &["partner_id", "id"], rows(&world.partner_audit_events)),

@@ -34,6 +34,7 @@ impl Builder {
         for _ in 0..self.dice.below(4) {
             self.records(customer);
         }
+        self.trend(customer);
         if !self.dice.one_in(4) {
             let row = seed::SecuritySettings {
                 customer_id: customer,
@@ -123,6 +124,27 @@ impl Builder {
             };
             let tool_name = self.maybe(&["check", "scan"]);
             self.rows.scan_reports.push(seed::ScanReport { tool_name, ..report });
+        }
+    }
+
+    /// Some days before now, and some days long ago.
+    fn trend(&mut self, customer_id: CustomerId) {
+        for back in [0, -1, -2, -29, -30, -45, -365] {
+            if self.dice.one_in(3) {
+                continue;
+            }
+            let mut count = || i32::try_from(self.dice.below(4)).unwrap();
+            self.rows.posture_snapshots.push(seed::PostureSnapshot {
+                customer_id,
+                day: days(back).date_naive(),
+                open_critical: count(),
+                open_high: count(),
+                open_medium: count(),
+                open_low: count(),
+                open_info: count(),
+                sla_breaches: count(),
+                assets: count(),
+            });
         }
     }
 

@@ -95,6 +95,7 @@ impl Builder {
             disabled_at: disabled.then(now),
             created_at: now(),
         });
+        self.world.visits.push(seed::Visit { user_id: id, at: now() });
         id
     }
 
@@ -316,6 +317,17 @@ impl Builder {
             created_at: now(),
             expires_at: now(),
             revoked_at: None,
+        });
+        self.world.posture_snapshots.push(seed::PostureSnapshot {
+            customer_id,
+            day: now().date_naive(),
+            open_critical: 0,
+            open_high: 1,
+            open_medium: 0,
+            open_low: 0,
+            open_info: 0,
+            sla_breaches: 1,
+            assets: 1,
         });
         self.world.security_settings.push(seed::SecuritySettings {
             customer_id,

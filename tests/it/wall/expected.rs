@@ -24,6 +24,7 @@ const CLASSES: &[(&str, DataClass)] = &[
     ("posture_due", DataClass::Posture),
     ("posture_rollups", DataClass::Posture),
     ("posture_shares", DataClass::Posture),
+    ("posture_snapshots", DataClass::Posture),
     ("scan_reports", DataClass::Posture),
     ("scan_schedule_targets", DataClass::Posture),
     ("scan_schedules", DataClass::Posture),
@@ -198,6 +199,7 @@ impl<'w> Gate<'w> {
         }
         // Everyone sees themselves. A security configuration names the customer's people.
         show("users", viewer.user().to_string());
+        show("visits", viewer.user().to_string());
         for membership in &world.memberships {
             match *membership {
                 // An ADMIN keeps the partner's people.

@@ -37,6 +37,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("posture_due", "customer_id"),
     ("posture_rollups", "customer_id"),
     ("posture_shares", "customer_id"),
+    ("posture_snapshots", "customer_id"),
     ("prepaid_assignments", "access_id"),
     ("prepaid_purchases", "partner_id"),
     ("pricing", "license_model"),
@@ -52,6 +53,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("usage_assets", "customer_id"),
     ("usage_scans", "customer_id"),
     ("users", "id"),
+    ("visits", "user_id"),
 ];
 
 /// Opens a transaction as `store::scope` does.
