@@ -35,7 +35,7 @@ begin
                                                sla_breaches, assets)
     select l.*
     from (
-        select r.customer_id, today, r.open_critical, r.open_high, r.open_medium, r.open_low, r.open_info,
+        select r.customer_id, today as day, r.open_critical, r.open_high, r.open_medium, r.open_low, r.open_info,
                coalesce((select sum(d.open_findings) from public.posture_due d
                          where d.customer_id = r.customer_id and d.due_at <= instant), 0)::integer as sla_breaches,
                r.assets
@@ -44,7 +44,7 @@ begin
     -- What is as it was at the last look is not written again: a look comes every few seconds, a change does not.
     where not exists (
         select from public.posture_snapshots k
-        where k.customer_id = l.customer_id and k.day = today
+        where k.customer_id = l.customer_id and k.day = l.day
           and (k.open_critical, k.open_high, k.open_medium, k.open_low, k.open_info, k.sla_breaches, k.assets)
               = (l.open_critical, l.open_high, l.open_medium, l.open_low, l.open_info, l.sla_breaches, l.assets))
     -- Two gateways that look at once wait for one another in one order.
