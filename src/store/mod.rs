@@ -29,6 +29,7 @@ pub mod scope;
 pub mod security;
 pub mod seed;
 pub mod subscription;
+pub mod transparency;
 pub mod trend;
 pub mod viewer;
 pub mod visit;

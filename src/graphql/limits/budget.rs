@@ -17,11 +17,13 @@ const DEFAULT_PAGE: u64 = 20;
 const LARGEST_PAGE: u64 = 100;
 
 /// Fields that answer many objects even where the document does not say how many.
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 14] = [
+    "accessRecords",
     "accesses",
     "assets",
     "auditLog",
     "children",
+    "componentSearch",
     "components",
     "evidence",
     "findings",

@@ -14,6 +14,7 @@ use super::exposure::Exposure;
 use super::finding::{Finding, FindingFilter, FindingOrder, list_of};
 use super::scan::{Scan, ScanSchedule};
 use super::security::SecurityConfiguration;
+use super::transparency::{AccessRecord, AccessRecordFilter};
 use super::trend::{PostureChanges, PosturePoint, days};
 use super::user::CustomerUser;
 use super::visibility::{ClassVisibility, visibility};
@@ -61,6 +62,12 @@ impl Customer {
     async fn ask<C: Class>(&self, ctx: &Context<'_>) -> Result<Option<Grant<C>>> {
         let subject = session(ctx)?.subject(self.row.id, self.deciding.as_deref()).await?;
         ask(ctx, "Customer", &subject).await
+    }
+
+    /// Whether to tell who could see it, and who did.
+    async fn ask_exposure(&self, ctx: &Context<'_>) -> Result<Option<Grant<Activity>>> {
+        let subject = session(ctx)?.subject(self.row.id, self.deciding.as_deref()).await?;
+        ask_exposure(ctx, "Customer", &subject).await
     }
 }
 
@@ -340,11 +347,7 @@ impl Customer {
         ctx: &Context<'_>,
         #[graphql(desc = "An instant up to now.")] at: Option<DateTime<Utc>>,
     ) -> Option<Result<Exposure>> {
-        let asked = async {
-            let subject = session(ctx)?.subject(self.row.id, self.deciding.as_deref()).await?;
-            ask_exposure(ctx, "Customer", &subject).await
-        };
-        let grant = shown!(asked.await);
+        let grant = shown!(self.ask_exposure(ctx).await);
         let session = tried!(session(ctx));
         if at.is_some_and(|at| at > session.now()) {
             return Some(Err(bad_input("`at` lies in the future: take an instant up to now, or none")));
@@ -353,6 +356,24 @@ impl Customer {
         let at = at.map(|at| at.max(DateTime::UNIX_EPOCH));
         let onlookers = tried!(session.load(ExposureKey(grant, at)).await).unwrap_or_default();
         Some(Ok(Exposure::of(&onlookers, at.unwrap_or(session.now()))))
+    }
+
+    /// Which partner's users were shown which class of its data, newest first: one record for each request and class. For its own ADMINs;
+    /// for partners null.
+    #[graphql(directive = gate_directive::apply(DataClass::Activity))]
+    async fn access_records(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        filter: Option<AccessRecordFilter>,
+    ) -> Option<Result<Uncounted<AccessRecord>>> {
+        let grant = shown!(self.ask_exposure(ctx).await);
+        let list = tried!(filter.unwrap_or_default().list());
+        let page = tried!(page(ctx, grant, &list, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &list, &page, |row| AccessRecord(Arc::clone(row)))))
     }
 
     /// Its roles, SAML settings and API keys.

@@ -155,7 +155,7 @@ impl Change<'_> {
         }
         forget! {
             customers accesses subscriptions add_ons quotes usage_alerts assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence posture_shares posture_snapshots security_settings api_keys customer_audit_events
+            scan_schedule_targets evidence posture_shares posture_snapshots access_records security_settings api_keys customer_audit_events
         }
         self.to.partner_audit_events.retain(|row| row.customer_id.is_none_or(|id| !gone.contains(&id)));
         self.to.memberships.retain(|membership| match membership {
@@ -419,6 +419,12 @@ impl Change<'_> {
     }
 
     fn activity(&mut self, customer: CustomerId) {
+        if !self.eyes.exposure(customer) {
+            let name = self.mark();
+            let hidden = |row: &seed::AccessRecord| row.customer_id == customer;
+            let (dice, rows) = (&mut self.dice, &mut self.to.access_records);
+            stir(dice, rows, hidden, |row| row.id, |_, row| row.user_name.clone_from(&name));
+        }
         if self.eyes.activity(customer) {
             return;
         }

@@ -281,6 +281,7 @@ impl<'w> Eyes<'w> {
             | "evidence"
             | "posture_shares"
             | "posture_snapshots" => customer(&|id| self.posture(id)),
+            "access_records" => customer(&|id| self.exposure(id)),
             "customer_audit_events" => customer(&|id| self.activity(id)),
             "security_settings" | "api_keys" => customer(&|id| self.security(id)),
             "partner_audit_events" | "quotes" => uuid("partner_id").is_some_and(|id| self.log(PartnerId(id))),

@@ -5,9 +5,10 @@ use posture_gateway::domain::asset::AssetKind;
 use posture_gateway::domain::finding::{FindingStatus, Severity};
 use posture_gateway::domain::ids::{
     ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PostureShareId, ScanId,
-    ScanScheduleId,
+    ScanScheduleId, UserId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
+use posture_gateway::policy::DataClass;
 use posture_gateway::store::seed;
 
 use super::worlds::{ACTIONS, Builder, TEXTS};
@@ -35,6 +36,7 @@ impl Builder {
             self.records(customer);
         }
         self.trend(customer);
+        self.access_records(customer);
         if !self.dice.one_in(4) {
             let row = seed::SecuritySettings {
                 customer_id: customer,
@@ -145,6 +147,28 @@ impl Builder {
                 sla_breaches: count(),
                 assets: count(),
             });
+        }
+    }
+
+    /// What users of its partners were shown, whether they may see it now or not.
+    fn access_records(&mut self, customer_id: CustomerId) {
+        let of_customer = |row: &&seed::Access| row.customer_id == customer_id;
+        let partners: Vec<_> = self.rows.accesses.iter().filter(of_customer).map(|row| row.partner_id).collect();
+        for _ in 0..if partners.is_empty() { 0 } else { self.dice.below(4) } {
+            let class = self.dice.one_of(&[DataClass::Posture, DataClass::Posture, DataClass::Activity, DataClass::SecurityConfig]);
+            let row = seed::AccessRecord {
+                customer_id,
+                at: self.past(),
+                id: self.id(),
+                partner_id: self.dice.one_of(&partners),
+                user_id: UserId(self.id()),
+                user_name: self.text(&["Ada", "Ben"]),
+                request_id: self.id(),
+                class,
+                operation: self.maybe(&["Home", "Report"]),
+                fields: vec![self.text(&["Customer.findings", "Customer.posture"]), "Query.node".to_owned()],
+            };
+            self.rows.access_records.push(row);
         }
     }
 

@@ -329,6 +329,19 @@ impl Builder {
             sla_breaches: 1,
             assets: 1,
         });
+        let (id, user_id, request_id) = (self.id(), UserId(self.id()), self.id());
+        self.world.access_records.push(seed::AccessRecord {
+            customer_id,
+            at: now(),
+            id,
+            partner_id: created_by,
+            user_id,
+            user_name: text(),
+            request_id,
+            class: posture_gateway::policy::DataClass::Posture,
+            operation: None,
+            fields: vec!["Customer.findings".to_owned()],
+        });
         self.world.security_settings.push(seed::SecuritySettings {
             customer_id,
             saml_enabled: false,

@@ -183,6 +183,9 @@ impl<'w> Gate<'w> {
             let subject = Subject { customer, access: None, portal_access: self.portals[&customer] };
             grant_exposure(viewer, &subject).is_visible()
         };
+        for row in world.access_records.iter().filter(|row| told(row.customer_id)) {
+            show("access_records", row.customer_id.to_string());
+        }
         for access in world.accesses.iter().filter(|access| told(access.customer_id)) {
             show("access_history", access.id.to_string());
             for membership in &world.memberships {

@@ -13,6 +13,7 @@ pub(super) type Shown = BTreeMap<&'static str, BTreeSet<String>>;
 /// Every relation that the gateway may read, with what tells whose a row is.
 pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("access_history", "access_id"),
+    ("access_records", "customer_id"),
     ("accesses", "id"),
     ("api_keys", "customer_id"),
     ("assets", "customer_id"),

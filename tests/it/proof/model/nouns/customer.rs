@@ -23,6 +23,7 @@ impl<'w> Model<'w> {
         let own = row.customer_id;
         let class = match name {
             "auditLog" => Some(ACTIVITY),
+            "accessRecords" => return Some(self.access_records(row, arguments)),
             "exposure" => return Some(self.exposure(row, arguments)),
             "securityConfiguration" | "users" => Some(SECURITY_CONFIG),
             "findings" | "posture" | "assets" | "components" | "scans" | "scanSchedules" | "evidence"
