@@ -12,6 +12,7 @@ mod people;
 mod personas;
 mod posture;
 mod records;
+mod transparency;
 mod trend;
 #[cfg(test)]
 mod tests;
@@ -36,5 +37,6 @@ pub fn world(now: DateTime<Utc>) -> World {
     trend::fill(&mut world, now);
     commerce::fill(&mut world, &tenants, now);
     records::fill(&mut world, &tenants, now);
+    transparency::fill(&mut world, &tenants, now);
     world
 }

@@ -34,7 +34,7 @@ async fn recorded(app: &App) -> Recorded {
 
 /// What is recorded of one document, on a clean sheet.
 async fn of(app: &App, client: &Client, document: &str) -> Recorded {
-    app.as_owner("set session_replication_role = replica; delete from access_records").await;
+    app.forget_what_was_shown().await;
     let reply = client.hidden_in_extensions().ask(document).await;
     assert_eq!(reply.codes(), [] as [&str; 0], "{document}\n{}", reply.text);
     recorded(app).await
@@ -130,7 +130,7 @@ async fn a_request_is_one_record_for_each_customer_and_class() {
     assert_eq!(same, [(request, Some("Home".to_owned()), UserId::from(Persona::PartnerAdmin).0)]);
 
     // Without a name, or with one of several.
-    app.as_owner("set session_replication_role = replica; delete from access_records").await;
+    app.forget_what_was_shown().await;
     admin.ask("{ partner { accesses { nodes { customer { lastScanAt } } } } }").await;
     let several = "query A { partner { name } } query B { partner { accesses { nodes { customer { lastScanAt } } } } }";
     let body = json!({ "query": several, "operationName": "B" });

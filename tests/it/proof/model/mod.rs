@@ -163,11 +163,7 @@ impl Asked<'_, '_> {
         let reply = client.query(text, json!({})).await;
         if let Some(Who::Partner(..)) = self.model.who {
             // What was recorded of the answer is no part of the world that the model knows.
-            let now = NOW.to_rfc3339();
-            let forget = format!(
-                "set session_replication_role = replica; delete from access_records where at = '{now}'"
-            );
-            self.app.as_owner(&forget).await;
+            self.app.forget_what_was_shown().await;
         }
         let document = parse_query(text).unwrap();
         let whole = answer(self.model, self.sdl, &document, &json!({}));
