@@ -42,7 +42,9 @@ pub(super) fn fill(world: &mut seed::World, tenants: &[Tenant], now: DateTime<Ut
                     let number = world.access_records.len() as u64;
                     world.access_records.push(seed::AccessRecord {
                         customer_id: tenant.id(),
-                        at: now - TimeDelta::days(back.into()) - TimeDelta::minutes((nth * 17 + dice.below(500)).into()),
+                        at: now
+                            - TimeDelta::days(back.into())
+                            - TimeDelta::minutes((nth * 17 + dice.below(500)).into()),
                         id: deterministic_id("access-record", number),
                         partner_id: link.house.id(),
                         user_id: people::user_id(&address),

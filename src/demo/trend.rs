@@ -17,12 +17,13 @@ pub(super) fn fill(world: &mut seed::World, now: DateTime<Utc>) {
     let days: Vec<NaiveDate> =
         (0..DAYS).rev().filter_map(|back| today.checked_sub_days(Days::new(back))).collect();
     let mut rows: HashMap<CustomerId, Vec<seed::PostureSnapshot>> = HashMap::new();
-    let mut of = |customer_id: CustomerId, since: DateTime<Utc>, count: &dyn Fn(&mut seed::PostureSnapshot)| {
-        let own = rows.entry(customer_id).or_insert_with(|| {
-            days.iter().map(|day| empty(customer_id, *day)).collect()
-        });
-        own.iter_mut().filter(|row| since.date_naive() <= row.day).for_each(count);
-    };
+    let mut of =
+        |customer_id: CustomerId, since: DateTime<Utc>, count: &dyn Fn(&mut seed::PostureSnapshot)| {
+            let own = rows
+                .entry(customer_id)
+                .or_insert_with(|| days.iter().map(|day| empty(customer_id, *day)).collect());
+            own.iter_mut().filter(|row| since.date_naive() <= row.day).for_each(count);
+        };
     for asset in &world.assets {
         of(asset.customer_id, asset.first_seen_at, &|row| row.assets += 1);
     }

@@ -11,6 +11,7 @@ use super::GatewaySchema;
 use super::batch::Batches;
 use super::error::unrecorded;
 use super::hidden::{Hidden, Placement};
+use super::inputs::Inputs;
 use super::limits::Limits;
 use super::mutation::Stamp;
 use super::session::{Session, Sessions};
@@ -26,6 +27,7 @@ pub struct Executor {
     database: Database,
     clock: Clock,
     limits: Limits,
+    inputs: Arc<Inputs>,
 }
 
 /// A request within the limits, parsed. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
@@ -38,7 +40,9 @@ impl Prepared {
             return Some(chosen.clone());
         }
         match &self.0.parsed_query().ok()?.operations {
-            DocumentOperations::Multiple(named) if named.len() == 1 => named.keys().next().map(Name::to_string),
+            DocumentOperations::Multiple(named) if named.len() == 1 => {
+                named.keys().next().map(Name::to_string)
+            }
             // Without a name, or refused because none of several was chosen.
             DocumentOperations::Multiple(_) | DocumentOperations::Single(_) => None,
         }
@@ -65,8 +69,9 @@ pub struct Request {
 impl Executor {
     /// An executor over a database.
     #[must_use]
-    pub const fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
-        Self { schema, database, clock, limits }
+    pub fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
+        let inputs = Arc::new(Inputs::of(&schema.sdl()));
+        Self { schema, database, clock, limits, inputs }
     }
 
     /// The database that requests are answered from.
@@ -81,12 +86,21 @@ impl Executor {
         &self.clock
     }
 
-    /// Refuses a request above a limit, before anything of it runs.
+    /// Refuses a request above a limit, and mutations with an input that cannot be read, before anything of it runs.
     ///
     /// # Errors
-    /// The first limit that is exceeded, or the syntax error; each with a code.
+    /// The first limit that is exceeded, the syntax error or the first such input; each with a code.
     pub fn prepare(&self, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
-        match self.limits.check(&mut request) {
+        let checked = self.limits.check(&mut request).and_then(|()| {
+            let (operation, variables) =
+                (request.operation_name.take(), std::mem::take(&mut request.variables));
+            let checked = request
+                .parsed_query()
+                .and_then(|document| self.inputs.check(document, operation.as_deref(), &variables));
+            (request.operation_name, request.variables) = (operation, variables);
+            checked
+        });
+        match checked {
             Ok(()) => Ok(Prepared(request)),
             Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
         }
@@ -98,8 +112,7 @@ impl Executor {
         let snapshot = Snapshot::new(self.database.clone(), request.subject, self.clock.now());
         let hidden = Arc::new(Hidden::new(request.placement));
         let showing = Arc::new(Showing::default());
-        let session =
-            Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
+        let session = Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
         let sessions = Arc::new(Sessions::new(session));
         let graphql = request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp);
         let mut response = sessions.whole().batches().drive(self.schema.execute(graphql)).await;

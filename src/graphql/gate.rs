@@ -29,9 +29,10 @@ pub async fn ask<C: Class>(
 ) -> Result<Option<Grant<C>>> {
     let session = session(ctx)?;
     let viewer = session.viewer().await?;
-    let answer = answer(ctx, session, parent_type, C::CLASS, policy::grant::<C>(&viewer, subject), |reason| {
-        explain(&viewer, C::CLASS, subject, reason)
-    });
+    let answer =
+        answer(ctx, session, parent_type, C::CLASS, policy::grant::<C>(&viewer, subject), |reason| {
+            explain(&viewer, C::CLASS, subject, reason)
+        });
     if let Some(grant) = answer {
         let field = ctx.item.node.name.node.as_str();
         session.note_shown(C::CLASS, [grant.of()], (parent_type, field)).await?;

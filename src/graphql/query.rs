@@ -221,18 +221,20 @@ async fn find(session: &Session, id: GlobalId, field: &'static str) -> Result<Op
         GlobalId::Subscription(customer, id) => {
             subscription(session, customer, id).await?.map(Node::Subscription)
         }
-        GlobalId::Finding(customer, id) => gated(session, customer, Findings::all(session.now()), (id.0, field))
-            .await?
-            .map(|(grant, row)| Node::Finding(Finding { row, grant })),
+        GlobalId::Finding(customer, id) => {
+            gated(session, customer, Findings::all(session.now()), (id.0, field))
+                .await?
+                .map(|(grant, row)| Node::Finding(Finding { row, grant }))
+        }
         GlobalId::Asset(customer, id) => gated(session, customer, Assets::default(), (id.0, field))
             .await?
             .map(|(grant, row)| Node::Asset(Asset { row, grant })),
         GlobalId::Component(customer, id) => gated(session, customer, Components::default(), (id.0, field))
             .await?
             .map(|(_, row)| Node::Component(Component(row))),
-        GlobalId::Scan(customer, id) => {
-            gated(session, customer, Scans, (id.0, field)).await?.map(|(grant, row)| Node::Scan(Scan { row, grant }))
-        }
+        GlobalId::Scan(customer, id) => gated(session, customer, Scans, (id.0, field))
+            .await?
+            .map(|(grant, row)| Node::Scan(Scan { row, grant })),
         GlobalId::ScanSchedule(customer, id) => gated(session, customer, ScanSchedules, (id.0, field))
             .await?
             .map(|(grant, row)| Node::ScanSchedule(ScanSchedule { row, grant })),

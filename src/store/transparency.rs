@@ -72,7 +72,8 @@ impl Reads {
         let operation = self.operation.as_ref().map_or("null".to_owned(), |name| format!("'{}'", name.0));
         let mut sql = String::new();
         for Shown { class, fields, customers } in &self.shown {
-            let _ = write!(sql, "; select gate.record_access('{}', {operation}, '{class}', '{{", self.request);
+            let _ =
+                write!(sql, "; select gate.record_access('{}', {operation}, '{class}', '{{", self.request);
             for (nth, Coordinate(ty, field)) in fields.iter().enumerate() {
                 let _ = write!(sql, "{}{}.{}", if nth == 0 { "" } else { "," }, ty.0, field.0);
             }
@@ -201,7 +202,11 @@ mod tests {
             format!(
                 "; select gate.record_access('{}', 'Home', 'POSTURE', '{{Customer.findings,Customer.posture}}', '{{{},{}}}')\
                  ; select gate.record_access('{}', 'Home', 'ACTIVITY', '{{Customer.auditLog}}', '{{{}}}')",
-                id(7), id(1), id(2), id(7), id(1)
+                id(7),
+                id(1),
+                id(2),
+                id(7),
+                id(1)
             )
         );
         let anonymous = Reads { operation: None, ..reads };

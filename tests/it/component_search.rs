@@ -9,7 +9,8 @@ use crate::support::cast::{Cast, Persona};
 
 /// How many matches there are, and who is among the first twenty, in their order.
 async fn found(client: &Client, of: GlobalId, text: &str) -> (i64, Vec<String>) {
-    let document = "query ($of: ID!, $text: String!) { partner(id: $of) { componentSearch(text: $text) { totalCount
+    let document =
+        "query ($of: ID!, $text: String!) { partner(id: $of) { componentSearch(text: $text) { totalCount
                     nodes { component { name } customer { name } } } } }";
     let reply = client.query(document, json!({ "of": of.to_string(), "text": text })).await;
     assert_eq!(reply.codes(), [] as [&str; 0], "{}", reply.text);
@@ -43,7 +44,9 @@ async fn everyone_searches_what_the_gate_shows_them() {
         assert_eq!((total, &names), (i64::try_from(expected.len()).unwrap(), &expected), "{persona:?}");
     }
     let admin = app.sign_in(Persona::PartnerAdmin);
-    for (text, expected) in [("npm/left", 2), ("1.3.0", 2), ("%%%", 0), ("left_pad", 0), ("\\\\\\", 0), ("Acme", 0)] {
+    for (text, expected) in
+        [("npm/left", 2), ("1.3.0", 2), ("%%%", 0), ("left_pad", 0), ("\\\\\\", 0), ("Acme", 0)]
+    {
         assert_eq!(found(&admin, birch, text).await.0, expected, "{text}");
     }
 }

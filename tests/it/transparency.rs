@@ -132,7 +132,8 @@ async fn a_request_is_one_record_for_each_customer_and_class() {
     // Without a name, or with one of several.
     app.forget_what_was_shown().await;
     admin.ask("{ partner { accesses { nodes { customer { lastScanAt } } } } }").await;
-    let several = "query A { partner { name } } query B { partner { accesses { nodes { customer { lastScanAt } } } } }";
+    let several =
+        "query A { partner { name } } query B { partner { accesses { nodes { customer { lastScanAt } } } } }";
     let body = json!({ "query": several, "operationName": "B" });
     admin.post(body.to_string()).await;
     let names: Vec<Option<String>> =
@@ -149,16 +150,33 @@ async fn what_is_computed_over_many_customers_is_a_read_of_each() {
     let birch = GlobalId::Partner(cast.birch);
     let app = App::start(cast.world).await;
     let admin = app.sign_in(Persona::PartnerAdmin);
-    let both = |field: &str| ["Bolt", "Crown"].map(|name| record(name, "PartnerAdmin", "POSTURE", &[field])).to_vec();
+    let both = |field: &str| {
+        ["Bolt", "Crown"].map(|name| record(name, "PartnerAdmin", "POSTURE", &[field])).to_vec()
+    };
     for (document, expected) in [
         ("{ partner { dashboard { posture { slaBreaches } } } }", both("PartnerDashboard.posture")),
-        ("{ partner { dashboard { ...D } } } fragment D on PartnerDashboard { posture { openFindings { total } } }", both("PartnerDashboard.posture")),
+        (
+            "{ partner { dashboard { ...D } } } fragment D on PartnerDashboard { posture { openFindings { total } } }",
+            both("PartnerDashboard.posture"),
+        ),
         // How many are counted is the gate's answer, and no posture.
-        ("{ partner { dashboard { commercial { accesses } posture { accessesIncluded accessesExcluded } } } }", vec![]),
-        ("{ partner { accesses(first: 1, orderBy: { field: OPEN_FINDINGS, direction: ASC }) { totalCount } } }", both("Partner.accesses")),
-        ("{ partner { accesses(filter: { minOpenSeverity: CRITICAL }) { totalCount } } }", both("Partner.accesses")),
+        (
+            "{ partner { dashboard { commercial { accesses } posture { accessesIncluded accessesExcluded } } } }",
+            vec![],
+        ),
+        (
+            "{ partner { accesses(first: 1, orderBy: { field: OPEN_FINDINGS, direction: ASC }) { totalCount } } }",
+            both("Partner.accesses"),
+        ),
+        (
+            "{ partner { accesses(filter: { minOpenSeverity: CRITICAL }) { totalCount } } }",
+            both("Partner.accesses"),
+        ),
         ("{ partner { accesses(orderBy: { field: PLAN, direction: ASC }) { totalCount } } }", vec![]),
-        ("{ partner { componentSearch(text: \"nothing of this name\") { totalCount } } }", both("Partner.componentSearch")),
+        (
+            "{ partner { componentSearch(text: \"nothing of this name\") { totalCount } } }",
+            both("Partner.componentSearch"),
+        ),
     ] {
         assert_eq!(of(&app, &admin, document).await, expected, "{document}");
     }
@@ -230,7 +248,9 @@ async fn what_a_payload_shows_is_recorded() {
         ]
     );
     // A refusal shows nothing.
-    let refused = format!("mutation {{ setPortalAccess(input: {{ customerId: \"{bolt}\", portalAccess: READ_ONLY }}) {{ customer {{ lastScanAt }} userErrors {{ code }} }} }}");
+    let refused = format!(
+        "mutation {{ setPortalAccess(input: {{ customerId: \"{bolt}\", portalAccess: READ_ONLY }}) {{ customer {{ lastScanAt }} userErrors {{ code }} }} }}"
+    );
     assert_eq!(of(&app, &admin, &refused).await, []);
 }
 
@@ -242,9 +262,16 @@ async fn the_customers_admins_read_it_and_nobody_else() {
     let cedar = GlobalId::Partner(cast.cedar);
     let app = App::start(cast.world).await;
     let (admin, operator) = (app.sign_in(Persona::PartnerAdmin), app.sign_in(Persona::Operator));
-    admin.ask(&format!("query Report {{ customer(id: \"{bolt}\") {{ lastScanAt auditLog {{ nodes {{ id }} }} }} }}")).await;
+    admin
+        .ask(&format!(
+            "query Report {{ customer(id: \"{bolt}\") {{ lastScanAt auditLog {{ nodes {{ id }} }} }} }}"
+        ))
+        .await;
     app.clock.advance(TimeDelta::minutes(1));
-    operator.header("x-request-id", &Uuid::nil().to_string()).ask(&format!("{{ customer(id: \"{bolt}\") {{ lastScanAt }} }}")).await;
+    operator
+        .header("x-request-id", &Uuid::nil().to_string())
+        .ask(&format!("{{ customer(id: \"{bolt}\") {{ lastScanAt }} }}"))
+        .await;
 
     let read = |arguments: &str| {
         format!(
@@ -280,9 +307,7 @@ async fn the_customers_admins_read_it_and_nobody_else() {
         let reply = owner.ask(&read(&format!("(filter: {{ partnerId: \"{partner_id}\" }})"))).await;
         assert_eq!(reply.codes(), ["BAD_USER_INPUT"], "{partner_id}");
     }
-    let data = owner
-        .data("{ customer { accessRecords(first: 1) { nodes { requestId } } } }")
-        .await;
+    let data = owner.data("{ customer { accessRecords(first: 1) { nodes { requestId } } } }").await;
     assert_eq!(nodes(&data), json!([{ "requestId": Uuid::nil().to_string() }]));
 
     for (persona, reason) in [
@@ -329,7 +354,10 @@ async fn a_record_costs_no_statement_of_its_own() {
     let app = App::start(cast.world).await;
     let admin = app.sign_in(Persona::PartnerAdmin);
     let cost = async |id, field: &str| {
-        let reply = admin.hidden_in_extensions().ask(&format!("{{ customer(id: \"{id}\") {{ name {field} }} }}")).await;
+        let reply = admin
+            .hidden_in_extensions()
+            .ask(&format!("{{ customer(id: \"{id}\") {{ name {field} }} }}"))
+            .await;
         reply.statements
     };
     let bare = cost(bolt, "").await;
@@ -380,7 +408,9 @@ async fn a_record_is_the_viewers_own_and_stays() {
     let admin = app.sign_in(Persona::PartnerAdmin);
     admin.ask(&format!("{{ customer(id: \"{}\") {{ lastScanAt }} }}", GlobalId::Customer(bolt))).await;
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
-    for sql in ["update access_records set user_name = 'x'", "delete from access_records", "truncate access_records"] {
+    for sql in
+        ["update access_records set user_name = 'x'", "delete from access_records", "truncate access_records"]
+    {
         let error = owner.execute(AssertSqlSafe(sql)).await.unwrap_err();
         assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23001", "{sql}");
     }
@@ -401,7 +431,8 @@ async fn killed_right_after_an_answer_it_has_recorded_it() {
         let clients: Vec<_> = (0..4)
             .map(|_| {
                 let (gateway, answers, token) = (Arc::clone(&gateway), Arc::clone(&answers), token.clone());
-                let body = json!({ "query": format!("{{ customer(id: \"{bolt}\") {{ posture {{ assets }} }} }}") });
+                let body =
+                    json!({ "query": format!("{{ customer(id: \"{bolt}\") {{ posture {{ assets }} }} }}") });
                 tokio::spawn(async move {
                     let http = reqwest::Client::builder().no_proxy().build().unwrap();
                     let mut own = Vec::new();

@@ -136,7 +136,11 @@ async fn a_trend_has_30_days_or_those_that_are_asked_for() {
         data["customer"]["postureTrend"],
         json!([{ "slaBreaches": 1, "assets": 3, "riskScore": 15.3, "openFindings": { "critical": 1, "high": 2, "total": 7 } }])
     );
-    for arguments in ["(since: \"2026-06-16\")", "(since: \"2025-06-14\")", "(since: \"2026-02-02\", until: \"2026-02-01\")"] {
+    for arguments in [
+        "(since: \"2026-06-16\")",
+        "(since: \"2025-06-14\")",
+        "(since: \"2026-02-02\", until: \"2026-02-01\")",
+    ] {
         let reply = client.ask(&format!("{{ customer {{ name postureTrend{arguments} {{ day }} }} }}")).await;
         assert_eq!(reply.codes(), ["BAD_USER_INPUT"], "{arguments}");
         assert_eq!(reply.body["data"]["customer"], json!({ "name": "Acme", "postureTrend": null }));
@@ -151,7 +155,9 @@ async fn the_past_is_shown_by_the_decision_of_now() {
     let app = App::start(cast.world).await;
     let asked = |customer| {
         let id = GlobalId::Customer(customer);
-        format!("{{ customer(id: \"{id}\") {{ postureTrend {{ day }} changes(since: \"2026-06-01T00:00:00Z\") {{ finishedScans }} }} }}")
+        format!(
+            "{{ customer(id: \"{id}\") {{ postureTrend {{ day }} changes(since: \"2026-06-01T00:00:00Z\") {{ finishedScans }} }} }}"
+        )
     };
     let shown = json!({ "postureTrend": [{ "day": "2026-06-14" }], "changes": { "finishedScans": 1 } });
     let hidden = json!({ "postureTrend": null, "changes": null });
@@ -255,7 +261,8 @@ async fn no_role_writes_a_day_by_hand() {
             "delete from posture_snapshots",
             "insert into posture_snapshots select customer_id, '2026-01-01', 0, 0, 0, 0, 0, 0, 0 from customers",
         ] {
-            let lowered = format!("begin; set local role {role}; set local app.now = '{}'; {sql}", NOW.to_rfc3339());
+            let lowered =
+                format!("begin; set local role {role}; set local app.now = '{}'; {sql}", NOW.to_rfc3339());
             let error = gateway.execute(AssertSqlSafe(lowered)).await.unwrap_err();
             assert_eq!(error.as_database_error().unwrap().code().unwrap(), "42501", "{role}: {sql}");
             gateway.execute("rollback").await.unwrap();

@@ -46,9 +46,7 @@ pub async fn component_search(
 ) -> Result<Counted<ComponentMatch>> {
     let length = text.chars().count();
     if length < LEAST {
-        return Err(bad_input(format!(
-            "`text` has {length} characters, a search takes at least {LEAST}"
-        )));
+        return Err(bad_input(format!("`text` has {length} characters, a search takes at least {LEAST}")));
     }
     let text = storable("text", Some(text))?.unwrap_or_default();
     let session = session(ctx)?;

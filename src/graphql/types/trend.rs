@@ -79,11 +79,7 @@ impl PostureChanges {
 ///
 /// # Errors
 /// BAD_USER_INPUT where they are in the wrong order or too many.
-pub fn days(
-    now: DateTime<Utc>,
-    since: Option<Date>,
-    until: Option<Date>,
-) -> Result<(NaiveDate, NaiveDate)> {
+pub fn days(now: DateTime<Utc>, since: Option<Date>, until: Option<Date>) -> Result<(NaiveDate, NaiveDate)> {
     let until = until.map_or_else(|| now.date_naive(), |until| until.0);
     let since = since.map_or_else(|| until - Days::new(USUAL - 1), |since| since.0);
     match (until - since).num_days() + 1 {

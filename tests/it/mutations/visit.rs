@@ -26,7 +26,10 @@ async fn a_visit_is_answered_with_the_one_before() {
         Persona::DisabledPortalReader,
     ] {
         let client = app.sign_in(persona);
-        assert_eq!(client.data("{ viewer { lastVisitAt } }").await, json!({ "viewer": { "lastVisitAt": null } }));
+        assert_eq!(
+            client.data("{ viewer { lastVisitAt } }").await,
+            json!({ "viewer": { "lastVisitAt": null } })
+        );
         let (mut before, name) = (json!(null), format!("{persona:?}"));
         for _ in 0..3 {
             let now = app.clock.now().to_rfc3339();

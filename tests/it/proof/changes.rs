@@ -413,7 +413,8 @@ impl Change<'_> {
         self.to.evidence.append(&mut more.evidence);
         self.to.posture_shares.append(&mut more.posture_shares);
         // A day has one row.
-        let known: HashSet<_> = self.to.posture_snapshots.iter().map(|row| (row.customer_id, row.day)).collect();
+        let known: HashSet<_> =
+            self.to.posture_snapshots.iter().map(|row| (row.customer_id, row.day)).collect();
         more.posture_snapshots.retain(|row| !known.contains(&(row.customer_id, row.day)));
         self.to.posture_snapshots.append(&mut more.posture_snapshots);
     }

@@ -153,9 +153,15 @@ impl Builder {
     /// What users of its partners were shown, whether they may see it now or not.
     fn access_records(&mut self, customer_id: CustomerId) {
         let of_customer = |row: &&seed::Access| row.customer_id == customer_id;
-        let partners: Vec<_> = self.rows.accesses.iter().filter(of_customer).map(|row| row.partner_id).collect();
+        let partners: Vec<_> =
+            self.rows.accesses.iter().filter(of_customer).map(|row| row.partner_id).collect();
         for _ in 0..if partners.is_empty() { 0 } else { self.dice.below(4) } {
-            let class = self.dice.one_of(&[DataClass::Posture, DataClass::Posture, DataClass::Activity, DataClass::SecurityConfig]);
+            let class = self.dice.one_of(&[
+                DataClass::Posture,
+                DataClass::Posture,
+                DataClass::Activity,
+                DataClass::SecurityConfig,
+            ]);
             let row = seed::AccessRecord {
                 customer_id,
                 at: self.past(),

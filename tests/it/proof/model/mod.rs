@@ -105,7 +105,8 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
             );
             let client = app.sign_in(*user);
             let placement = Placement::Errors;
-            let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, app: &app, placement };
+            let asked =
+                Asked { seed, rows: &rows, model: &model, sdl, client: &client, app: &app, placement };
             asked.compare(&text, all).await;
         }
     }

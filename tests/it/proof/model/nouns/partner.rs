@@ -103,7 +103,8 @@ impl<'w> Model<'w> {
             return Answer::Refused("BAD_USER_INPUT");
         }
         let is_own = matches!(self.asking(), Who::Partner(own, _) if own == partner.id);
-        let shown = self.own_accesses(partner.id).into_iter().filter(|access| is_own && self.shows_posture(access));
+        let shown =
+            self.own_accesses(partner.id).into_iter().filter(|access| is_own && self.shows_posture(access));
         let shown: Vec<_> = shown.map(|access| access.customer_id).collect();
         let mut rows: Vec<_> =
             self.world().components.iter().filter(|row| shown.contains(&row.customer_id)).collect();

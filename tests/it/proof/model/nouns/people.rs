@@ -81,8 +81,12 @@ impl<'w> Model<'w> {
             Some(Ok(GlobalId::Partner(partner))) => Some(partner),
             Some(_) => return Answer::Refused("BAD_USER_INPUT"),
         };
-        let mut rows: Vec<_> =
-            self.world().access_records.iter().filter(|row| row.customer_id == customer.customer_id).collect();
+        let mut rows: Vec<_> = self
+            .world()
+            .access_records
+            .iter()
+            .filter(|row| row.customer_id == customer.customer_id)
+            .collect();
         rows.sort_by_key(|row| Reverse((row.at, row.id)));
         let entry = |row: &'w seed::AccessRecord| {
             let known = self.gate.knows(self.asking(), row.partner_id);
