@@ -6,7 +6,7 @@ import type { Persona } from './personas';
 import { words } from './personas';
 
 const sources = import.meta.glob<string>('../examples/*.graphql', { query: '?raw', import: 'default', eager: true });
-const ORDER = ['partner-home', 'dashboard', 'customer-findings', 'hidden-and-why', 'billing', 'portal-home'];
+const ORDER = ['partner-home', 'dashboard', 'customer-findings', 'hidden-and-why', 'billing', 'portal-home', 'portal-trend'];
 
 export interface Example {
   /** The file's name without its ending. */

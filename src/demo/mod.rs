@@ -12,6 +12,8 @@ mod people;
 mod personas;
 mod posture;
 mod records;
+mod transparency;
+mod trend;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +34,9 @@ pub fn world(now: DateTime<Utc>) -> World {
     cast::fill(&mut world, &tenants, now);
     people::fill(&mut world, &tenants, now);
     posture::fill(&mut world, &tenants, now);
+    trend::fill(&mut world, now);
     commerce::fill(&mut world, &tenants, now);
     records::fill(&mut world, &tenants, now);
+    transparency::fill(&mut world, &tenants, now);
     world
 }

@@ -1,6 +1,6 @@
 //! What a client is told when a field cannot be answered: a sentence and a code, never SQL, a path or a trace.
 
-use async_graphql::{Error, ErrorExtensions as _};
+use async_graphql::{Error, ErrorExtensions as _, Pos, ServerError};
 
 use crate::policy::Operation;
 use crate::store::StoreError;
@@ -71,4 +71,13 @@ pub fn internal(error: &StoreError) -> Error {
 pub fn no_randomness(error: &getrandom::Error) -> Error {
     tracing::error!(error = error as &dyn std::error::Error, "no random bytes for a secret");
     coded(Code::Internal, "the gateway could not make a secret, and nothing was done; try again")
+}
+
+/// What a partner's user would have been shown could not be recorded, so nothing of the answer is sent.
+#[must_use]
+pub fn unrecorded(error: &StoreError) -> ServerError {
+    tracing::error!(error = error as &dyn std::error::Error, "a read could not be recorded");
+    let message = "the gateway could not record for its customers what it would have shown, so it shows nothing; try again, and a mutation \
+                   with its Idempotency-Key, for it may have been done";
+    coded(Code::Internal, message).into_server_error(Pos::default())
 }

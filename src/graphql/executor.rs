@@ -4,16 +4,18 @@
 use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::types::ExecutableDocument;
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
 
 use super::GatewaySchema;
 use super::batch::Batches;
+use super::error::unrecorded;
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
 use super::limits::Limits;
 use super::mutation::Stamp;
 use super::session::{Session, Sessions};
+use super::shown::Showing;
 use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
 use crate::domain::public_url::PublicUrl;
@@ -34,6 +36,20 @@ pub struct Executor {
 pub struct Prepared(async_graphql::Request);
 
 impl Prepared {
+    /// The name of the operation that runs, where it has one.
+    fn operation_name(&mut self) -> Option<String> {
+        if let Some(chosen) = &self.0.operation_name {
+            return Some(chosen.clone());
+        }
+        match &self.0.parsed_query().ok()?.operations {
+            DocumentOperations::Multiple(named) if named.len() == 1 => {
+                named.keys().next().map(Name::to_string)
+            }
+            // Without a name, or refused because none of several was chosen.
+            DocumentOperations::Multiple(_) | DocumentOperations::Single(_) => None,
+        }
+    }
+
     /// The parsed document; none where it was not kept.
     pub fn document(&mut self) -> Option<&ExecutableDocument> {
         self.0.parsed_query().ok()
@@ -99,17 +115,29 @@ impl Executor {
     }
 
     /// Answers one request in one snapshot.
-    pub async fn execute(&self, request: Request) -> Response {
+    pub async fn execute(&self, mut request: Request) -> Response {
+        let (request_id, operation) = (request.stamp.request, request.graphql.operation_name());
         let snapshot = Snapshot::new(self.database.clone(), request.subject, self.clock.now());
         let hidden = Arc::new(Hidden::new(request.placement));
-        let sessions =
-            Arc::new(Sessions::new(Session::new(snapshot, Arc::clone(&hidden), Batches::default())));
+        let showing = Arc::new(Showing::default());
+        let session = Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
+        let sessions = Arc::new(Sessions::new(session));
         let graphql =
             request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
         let mut response = sessions.whole().batches().drive(self.schema.execute(graphql)).await;
-        if let Err(error) = sessions.finish().await {
-            // What was read was read in one snapshot all the same; the connection is gone, the answer stands.
-            tracing::warn!(error = &error as &dyn std::error::Error, "a snapshot did not end well");
+        match showing.take(request_id, operation.as_deref()) {
+            // What is not recorded is not shown.
+            Some(reads) => {
+                if let Err(error) = sessions.finish_recording(&reads).await {
+                    return Response::from_errors(vec![unrecorded(&error)]);
+                }
+            }
+            None => {
+                if let Err(error) = sessions.finish().await {
+                    // What was read was read in one snapshot all the same; the connection is gone, the answer stands.
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a snapshot did not end well");
+                }
+            }
         }
         let Response { data, errors, extensions, .. } = &mut response;
         for error in errors.iter_mut() {

@@ -24,14 +24,20 @@ pub fn aggregate_directive(class: DataClass) {}
 /// UNAUTHENTICATED when nobody is signed in.
 pub async fn ask<C: Class>(
     ctx: &Context<'_>,
-    parent_type: &str,
+    parent_type: &'static str,
     subject: &Subject,
 ) -> Result<Option<Grant<C>>> {
     let session = session(ctx)?;
     let viewer = session.viewer().await?;
-    Ok(answer(ctx, session, parent_type, C::CLASS, policy::grant::<C>(&viewer, subject), |reason| {
-        explain(&viewer, C::CLASS, subject, reason)
-    }))
+    let answer =
+        answer(ctx, session, parent_type, C::CLASS, policy::grant::<C>(&viewer, subject), |reason| {
+            explain(&viewer, C::CLASS, subject, reason)
+        });
+    if let Some(grant) = answer {
+        let field = ctx.item.node.name.node.as_str();
+        session.note_shown(C::CLASS, [grant.of()], (parent_type, field)).await?;
+    }
+    Ok(answer)
 }
 
 /// Asks the gate whether to tell who could see a customer's data, for the field being resolved.

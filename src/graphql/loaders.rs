@@ -8,11 +8,13 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use async_graphql::dataloader::Loader;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::domain::finding::SeverityCounts;
-use crate::domain::ids::{AccessId, AssetId, CustomerId, EvidenceId, PartnerId, ScanId, ScanScheduleId};
+use crate::domain::ids::{
+    AccessId, AssetId, CustomerId, EvidenceId, PartnerId, ScanId, ScanScheduleId, UserId,
+};
 use crate::policy::{Activity, Commercial, Grant, PartnerScope, Posture, Scope, SecurityConfig};
 use crate::store::access::Access;
 use crate::store::asset::Asset;
@@ -26,6 +28,7 @@ use crate::store::posture::Rollup;
 use crate::store::scan::ScanReport;
 use crate::store::security::SecurityConfiguration;
 use crate::store::subscription::Subscription;
+use crate::store::trend::{PostureChanges, PosturePoint};
 use crate::store::{self, Snapshot, StoreError};
 
 /// Loads in the request's snapshot.
@@ -103,6 +106,18 @@ pub struct AttachmentsKey(pub Grant<Posture>, pub EvidenceId);
 /// Who could see a customer at an instant, or as everything stands now.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExposureKey(pub Grant<Activity>, pub Option<DateTime<Utc>>);
+
+/// The posture of a customer on each day from one to another.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TrendKey(pub Grant<Posture>, pub NaiveDate, pub NaiveDate);
+
+/// What is new at a customer since an instant.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ChangesKey(pub Grant<Posture>, pub DateTime<Utc>);
+
+/// When the viewer looked last.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct VisitKey(pub UserId);
 
 /// The security configuration of a customer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -381,5 +396,55 @@ impl Loader<AttachmentsKey> for Loaders {
         let mut found = store::evidence::attachments(&mut *self.0.reader().await?, &wanted).await?;
         let of = |key: &AttachmentsKey| (key.0.of(), key.1);
         Ok(keys.iter().filter_map(|key| Some((*key, Arc::new(found.remove(&of(key))?)))).collect())
+    }
+}
+
+impl Loader<TrendKey> for Loaders {
+    type Value = Arc<Vec<PosturePoint>>;
+    type Error = StoreError;
+
+    async fn load(&self, keys: &[TrendKey]) -> Result<HashMap<TrendKey, Self::Value>, StoreError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for ((since, until), grants) in grouped(keys, |k| ((k.1, k.2), k.0)) {
+            let mut points =
+                store::trend::points(&mut *self.0.reader().await?, &grants, since, until).await?;
+            for grant in grants {
+                let own = points.remove(&grant.of()).unwrap_or_default();
+                found.insert(TrendKey(grant, since, until), Arc::new(own));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<ChangesKey> for Loaders {
+    type Value = PostureChanges;
+    type Error = StoreError;
+
+    async fn load(&self, keys: &[ChangesKey]) -> Result<HashMap<ChangesKey, Self::Value>, StoreError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for (since, grants) in grouped(keys, |k| (k.1, k.0)) {
+            let changes = store::trend::changes(&mut *self.0.reader().await?, &grants, since).await?;
+            for grant in grants {
+                let own = changes.get(&grant.of()).copied().unwrap_or_default();
+                found.insert(ChangesKey(grant, since), own);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Loader<VisitKey> for Loaders {
+    type Value = DateTime<Utc>;
+    type Error = StoreError;
+
+    /// A viewer has one row, and a request one viewer.
+    async fn load(&self, keys: &[VisitKey]) -> Result<HashMap<VisitKey, Self::Value>, StoreError> {
+        let mut found = HashMap::with_capacity(keys.len());
+        for key in keys {
+            let last = store::visit::last(&mut *self.0.reader().await?, key.0).await?;
+            found.extend(last.map(|at| (*key, at)));
+        }
+        Ok(found)
     }
 }

@@ -16,6 +16,7 @@ pub mod mutation;
 pub mod query;
 pub mod scalars;
 pub mod session;
+pub mod shown;
 pub mod types;
 
 use async_graphql::connection::PageInfo;

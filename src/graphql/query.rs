@@ -95,7 +95,7 @@ impl Query {
         let found: Result<Option<Node>> = async {
             let session = session(ctx)?;
             session.asker().await?;
-            find(session, parse("id", &id)?).await
+            find(session, parse("id", &id)?, "node").await
         }
         .await;
         found.transpose()
@@ -117,7 +117,7 @@ impl Query {
         }
         let ids = ids.iter().map(|id| parse("ids", id)).collect::<Result<Vec<_>>>()?;
         // All at once, so that the loaders read each kind in one statement.
-        futures_util::future::try_join_all(ids.into_iter().map(|id| find(session, id))).await
+        futures_util::future::try_join_all(ids.into_iter().map(|id| find(session, id, "nodes"))).await
     }
 
     /// A partner. The viewer's own partner where no id is given.
@@ -210,8 +210,8 @@ async fn partner(session: &Session, id: PartnerId) -> Result<Option<Partner>> {
     Ok(session.load(PartnerKey(id, session.partner_scope().await?)).await?.map(Partner))
 }
 
-/// Decides from the id alone, before a row is read; what is hidden is answered like what is not there.
-async fn find(session: &Session, id: GlobalId) -> Result<Option<Node>> {
+/// Decides from the id alone, before a row is read; what is hidden is answered like what is not there. `field` is the root's that asks.
+async fn find(session: &Session, id: GlobalId, field: &'static str) -> Result<Option<Node>> {
     Ok(match id {
         GlobalId::Partner(id) => partner(session, id).await?.map(Node::Partner),
         GlobalId::Customer(id) => session.customer(id).await?.map(Customer::bare).map(Node::Customer),
@@ -221,30 +221,32 @@ async fn find(session: &Session, id: GlobalId) -> Result<Option<Node>> {
         GlobalId::Subscription(customer, id) => {
             subscription(session, customer, id).await?.map(Node::Subscription)
         }
-        GlobalId::Finding(customer, id) => gated(session, customer, Findings::all(session.now()), id.0)
-            .await?
-            .map(|(grant, row)| Node::Finding(Finding { row, grant })),
-        GlobalId::Asset(customer, id) => gated(session, customer, Assets::default(), id.0)
+        GlobalId::Finding(customer, id) => {
+            gated(session, customer, Findings::all(session.now()), (id.0, field))
+                .await?
+                .map(|(grant, row)| Node::Finding(Finding { row, grant }))
+        }
+        GlobalId::Asset(customer, id) => gated(session, customer, Assets::default(), (id.0, field))
             .await?
             .map(|(grant, row)| Node::Asset(Asset { row, grant })),
-        GlobalId::Component(customer, id) => gated(session, customer, Components::default(), id.0)
+        GlobalId::Component(customer, id) => gated(session, customer, Components::default(), (id.0, field))
             .await?
             .map(|(_, row)| Node::Component(Component(row))),
-        GlobalId::Scan(customer, id) => {
-            gated(session, customer, Scans, id.0).await?.map(|(grant, row)| Node::Scan(Scan { row, grant }))
-        }
-        GlobalId::ScanSchedule(customer, id) => gated(session, customer, ScanSchedules, id.0)
+        GlobalId::Scan(customer, id) => gated(session, customer, Scans, (id.0, field))
+            .await?
+            .map(|(grant, row)| Node::Scan(Scan { row, grant })),
+        GlobalId::ScanSchedule(customer, id) => gated(session, customer, ScanSchedules, (id.0, field))
             .await?
             .map(|(grant, row)| Node::ScanSchedule(ScanSchedule { row, grant })),
-        GlobalId::Evidence(customer, id) => gated(session, customer, EvidenceRecords, id.0)
+        GlobalId::Evidence(customer, id) => gated(session, customer, EvidenceRecords, (id.0, field))
             .await?
             .map(|(grant, row)| Node::Evidence(Evidence { row, grant })),
-        GlobalId::PostureShare(customer, id) => gated(session, customer, PostureShares, id.0)
+        GlobalId::PostureShare(customer, id) => gated(session, customer, PostureShares, (id.0, field))
             .await?
             .map(|(_, row)| Node::PostureShare(PostureShare(row))),
         GlobalId::CustomerAuditEvent(customer, id) => {
             let log = CustomerLog { partner: session.viewer().await?.partner(), ..CustomerLog::default() };
-            gated(session, customer, log, id.0)
+            gated(session, customer, log, (id.0, field))
                 .await?
                 .map(|(_, row)| Node::CustomerAuditEvent(CustomerAuditEvent(row)))
         }
@@ -284,7 +286,7 @@ pub(super) async fn gated<L, C>(
     session: &Session,
     customer: CustomerId,
     list: L,
-    id: uuid::Uuid,
+    (id, field): (uuid::Uuid, &'static str),
 ) -> Result<Option<(Grant<C>, Arc<L::Row>)>>
 where
     C: Class,
@@ -296,7 +298,9 @@ where
     let subject = session.subject(customer, None).await?;
     match grant::<C>(&session.viewer().await?, &subject) {
         Decision::Visible(parent) => {
-            Ok(session.load(RowKey { parent, list, id }).await?.map(|row| (parent, row)))
+            let Some(row) = session.load(RowKey { parent, list, id }).await? else { return Ok(None) };
+            session.note_shown(C::CLASS, [parent.of()], ("Query", field)).await?;
+            Ok(Some((parent, row)))
         }
         Decision::Hidden(_) => Ok(None),
     }

@@ -15,14 +15,17 @@ use super::batch::{Batches, Immediately};
 use super::error::{bad_input, internal, unauthenticated};
 use super::hidden::Hidden;
 use super::loaders::{CustomerKey, DecidingKey, Loaders, RowKey};
+use super::shown::Showing;
 use crate::domain::ids::{AccessId, CustomerId};
 use crate::domain::user::PartnerRole;
 use crate::policy::{
-    DataClass, Decision, PartnerScope, Scope, Subject, Viewer, decide, partner_scope, scope,
+    DataClass, Decision, Grant, PartnerScope, Posture, Scope, Subject, Viewer, decide, grant, partner_scope,
+    scope,
 };
 use crate::store::access::{Access, CustomerAccesses};
 use crate::store::customer::Customer;
 use crate::store::subscription::UnitCost;
+use crate::store::transparency::Reads;
 use crate::store::viewer::{SignedIn, signed_in};
 use crate::store::{self, Snapshot, StoreError};
 
@@ -32,9 +35,19 @@ pub struct Session {
     loaders: DataLoader<Loaders, HashMapCache>,
     batches: Batches,
     signed_in: OnceCell<Option<SignedIn>>,
-    posture_visible: OnceCell<Arc<[Uuid]>>,
+    posture_visible: OnceCell<Arc<PostureVisible>>,
     unit_costs: OnceCell<Vec<UnitCost>>,
     hidden: Arc<Hidden>,
+    showing: Arc<Showing>,
+}
+
+/// Where the gate shows posture, of the accesses that exist for the one who asks.
+#[derive(Debug, Default)]
+pub struct PostureVisible {
+    /// The accesses, each decided by itself.
+    pub accesses: Arc<[Uuid]>,
+    /// The witnesses for their customers, by the customer's id.
+    pub grants: Arc<[Grant<Posture>]>,
 }
 
 /// How many mutations one document may hold.
@@ -100,7 +113,8 @@ impl Sessions {
     /// BAD_USER_INPUT where the document holds more mutations than a request may.
     pub fn open(&self, field: &str, snapshot: Snapshot) -> Result<&Session> {
         let whole = &self.whole;
-        let session = Session::new(snapshot, Arc::clone(&whole.hidden), whole.batches.clone());
+        let (hidden, showing) = (Arc::clone(&whole.hidden), Arc::clone(&whole.showing));
+        let session = Session::new(snapshot, hidden, showing, whole.batches.clone());
         // Root fields of a mutation run one after the other: nobody else takes the slot meanwhile.
         let free = self.of_fields.iter().find(|slot| slot.get().is_none()).ok_or_else(too_many)?;
         Ok(&free.get_or_init(|| (field.to_owned(), session)).1)
@@ -112,6 +126,19 @@ impl Sessions {
     /// BAD_USER_INPUT.
     pub fn room_for_one_more(&self) -> Result<()> {
         if self.opened().count() < MAX_MUTATIONS { Ok(()) } else { Err(too_many()) }
+    }
+
+    /// Ends every snapshot that is open, and records, in the message that ends the last one, what the request is shown.
+    ///
+    /// # Errors
+    /// When the database does not confirm; what was read may not be shown then.
+    pub async fn finish_recording(&self, reads: &Reads) -> std::result::Result<(), StoreError> {
+        let mut last = &self.whole;
+        for (_, session) in self.opened() {
+            last.snapshot.finish().await?;
+            last = session;
+        }
+        last.snapshot.finish_recording(reads).await
     }
 
     /// Ends every snapshot that is open; a mutation does so before it begins, for nothing of theirs is answered any more.
@@ -132,9 +159,9 @@ fn too_many() -> async_graphql::Error {
 }
 
 impl Session {
-    /// A session over a snapshot, with the request's batches and its list of denials.
+    /// A session over a snapshot, with the request's batches and its lists of what is hidden and what is shown.
     #[must_use]
-    pub fn new(snapshot: Snapshot, hidden: Arc<Hidden>, batches: Batches) -> Self {
+    pub fn new(snapshot: Snapshot, hidden: Arc<Hidden>, showing: Arc<Showing>, batches: Batches) -> Self {
         let snapshot = Arc::new(snapshot);
         let loaders = Loaders(Arc::clone(&snapshot));
         Self {
@@ -146,6 +173,7 @@ impl Session {
             posture_visible: OnceCell::new(),
             unit_costs: OnceCell::new(),
             hidden,
+            showing,
         }
     }
 
@@ -171,6 +199,21 @@ impl Session {
     #[must_use]
     pub fn hidden(&self) -> &Hidden {
         &self.hidden
+    }
+
+    /// Notes that a field of a type shows the one who asks a class of some customers. What a partner's user is shown is recorded
+    /// before the answer is sent.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED when nobody is signed in.
+    pub async fn note_shown(
+        &self,
+        class: DataClass,
+        customers: impl IntoIterator<Item = CustomerId>,
+        field: (&'static str, &str),
+    ) -> Result<()> {
+        self.showing.note(&self.viewer().await?, class, customers, field);
+        Ok(())
     }
 
     /// Loads one row, or none.
@@ -358,12 +401,12 @@ impl Session {
         }
     }
 
-    /// The accesses whose posture the gate shows, for filters and orders that read it: each decided by itself, before
+    /// The accesses whose posture the gate shows, for filters, orders and searches that read it: each decided by itself, before
     /// any posture is touched.
     ///
     /// # Errors
     /// INTERNAL when the database does not answer.
-    pub async fn posture_visible(&self) -> Result<Arc<[Uuid]>> {
+    pub async fn posture_visible(&self) -> Result<Arc<PostureVisible>> {
         let asker = self.asker().await?;
         let scope = self.scope().await?;
         if matches!(asker.viewer, Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. }) {
@@ -374,15 +417,21 @@ impl Session {
                 store::access::terms(&mut *snapshot.reader().await?, scope).await
             });
             let terms = terms.await?;
-            let visible = terms.into_iter().filter(|(_, terms, assigned)| {
+            let visible = terms.into_iter().filter_map(|(id, terms, assigned)| {
                 let subject = Subject {
                     customer: terms.customer,
-                    access: Some(terms.facts_at(self.now(), *assigned)),
+                    access: Some(terms.facts_at(self.now(), assigned)),
                     portal_access: asker.portal_access(),
                 };
-                matches!(decide(&asker.viewer, DataClass::Posture, &subject), Decision::Visible(()))
+                match grant::<Posture>(&asker.viewer, &subject) {
+                    Decision::Visible(grant) => Some((id.0, grant)),
+                    Decision::Hidden(_) => None,
+                }
             });
-            Ok(visible.map(|(id, _, _)| id.0).collect())
+            let (accesses, mut grants): (Vec<_>, Vec<_>) = visible.unzip();
+            grants.sort_by_key(Grant::of);
+            grants.dedup();
+            Ok(Arc::new(PostureVisible { accesses: accesses.into(), grants: grants.into() }))
         };
         let found =
             self.posture_visible.get_or_try_init(read).await.map_err(|error: StoreError| internal(&error))?;

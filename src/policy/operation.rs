@@ -62,6 +62,8 @@ text_enum! {
         RevokePostureShare = "revokePostureShare",
         /// A record for a control of a framework.
         CreateEvidence = "createEvidence",
+        /// That the viewer looked.
+        RecordVisit = "recordVisit",
     }
 }
 
@@ -145,6 +147,13 @@ impl Operation {
             | Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]
             }
+            // Everybody who has a home page, about themself.
+            Self::RecordVisit => &[
+                Caller::PartnerAdmin,
+                Caller::PartnerOperator,
+                Caller::CustomerAdmin,
+                Caller::CustomerReader,
+            ],
         }
     }
 

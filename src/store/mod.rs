@@ -30,7 +30,10 @@ pub mod security;
 pub mod seed;
 pub mod share;
 pub mod subscription;
+pub mod transparency;
+pub mod trend;
 pub mod viewer;
+pub mod visit;
 
 pub use scope::{Database, Reader, Snapshot, Writer};
 

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Postgres};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::StoreError;
+use super::transparency::Reads;
 use crate::domain::ids::UserId;
 
 /// Settings of every connection.
@@ -223,6 +224,16 @@ fn context(viewer: Option<UserId>, now: DateTime<Utc>) -> String {
     format!("set local app.viewer = '{viewer}'; set local app.now = '{now}'")
 }
 
+/// How what was shown is recorded: a transaction of its own, lowered to the role that can do nothing else. When its end is confirmed
+/// it is on the disk, whatever the database's own setting.
+fn recording(viewer: UserId, now: DateTime<Utc>, reads: &Reads) -> String {
+    format!(
+        "begin; set local role posture_transparency; set local synchronous_commit = on; {}{}; commit",
+        context(Some(viewer), now),
+        reads.sql()
+    )
+}
+
 /// A connection inside its transaction, from the moment that the opening is sent until the end is confirmed.
 #[derive(Debug)]
 struct Open {
@@ -242,9 +253,9 @@ impl Drop for Open {
 }
 
 impl Open {
-    async fn end(mut self, with: &'static str) -> Result<(), StoreError> {
+    async fn end(mut self, with: &str) -> Result<(), StoreError> {
         self.statements.fetch_add(1, Ordering::Relaxed);
-        self.connection.execute(with).await?;
+        self.connection.execute(AssertSqlSafe(with)).await?;
         self.ended = true;
         Ok(())
     }
@@ -367,6 +378,24 @@ impl Snapshot {
             *slot = Some(self.database.begin_read(self.viewer, self.now).await?);
         }
         MutexGuard::try_map(slot, Option::as_mut).map_err(|_| StoreError::Closed)
+    }
+
+    /// Ends the snapshot and records, in the same message, what was read and is shown. Only after that it may be shown.
+    ///
+    /// # Errors
+    /// When the database does not confirm that it is recorded.
+    pub async fn finish_recording(&self, reads: &Reads) -> Result<(), StoreError> {
+        let viewer = self.viewer.ok_or(StoreError::Closed)?;
+        let record = recording(viewer, self.now, reads);
+        let reader = self.reader.lock().await.take();
+        match reader.and_then(|mut reader| reader.open.take()) {
+            Some(open) => open.end(&format!("commit; {record}")).await,
+            None => {
+                let mut open = self.database.open(&record).await?;
+                open.ended = true;
+                Ok(())
+            }
+        }
     }
 
     /// Ends the snapshot, if it was ever opened.

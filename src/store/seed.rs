@@ -20,6 +20,7 @@ use crate::domain::ids::{
 use crate::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
 use crate::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
 use crate::domain::user::{CustomerRole, PartnerRole, ViewerKind};
+use crate::policy::DataClass;
 
 /// How many rows go into one statement.
 const BATCH: usize = 5_000;
@@ -284,6 +285,33 @@ rows! {
         created_by_id: Option<UserId>,
         created_by_partner: Option<PartnerId>,
     }
+    /// A row of `posture_snapshots`.
+    PostureSnapshot {
+        customer_id: CustomerId,
+        day: NaiveDate,
+        open_critical: i32,
+        open_high: i32,
+        open_medium: i32,
+        open_low: i32,
+        open_info: i32,
+        sla_breaches: i32,
+        assets: i32,
+    }
+    /// A row of `access_records`.
+    AccessRecord {
+        customer_id: CustomerId,
+        at: DateTime<Utc>,
+        id: Uuid,
+        partner_id: PartnerId,
+        user_id: UserId,
+        user_name: String,
+        request_id: Uuid,
+        class: DataClass,
+        operation: Option<String>,
+        fields: Vec<String>,
+    }
+    /// A row of `visits`.
+    Visit { user_id: UserId, at: DateTime<Utc>, }
     /// A row of `security_settings`.
     SecuritySettings { customer_id: CustomerId, saml_enabled: bool, saml_issuer: Option<String>, }
     /// A row of `api_keys`.
@@ -364,6 +392,9 @@ pub struct World {
     pub evidence_scans: Vec<EvidenceScan>,
     pub evidence_files: Vec<EvidenceFile>,
     pub posture_shares: Vec<PostureShare>,
+    pub posture_snapshots: Vec<PostureSnapshot>,
+    pub visits: Vec<Visit>,
+    pub access_records: Vec<AccessRecord>,
     pub security_settings: Vec<SecuritySettings>,
     pub api_keys: Vec<ApiKey>,
     pub partner_audit_events: Vec<PartnerAuditEvent>,
@@ -401,8 +432,8 @@ impl World {
         insert_sold(connection, &ADD_ONS, &self.add_ons).await?;
         insert! {
             quotes prepaid_purchases usage_alerts pricing assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares security_settings
-            api_keys
+            scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares posture_snapshots visits
+            access_records security_settings api_keys
         }
         // A log is chained in the order in which it is written.
         let mut partner_events = self.partner_audit_events.clone();

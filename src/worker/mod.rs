@@ -4,6 +4,8 @@
 //! Recipe for a job: a function of the database and the instant in a file here, a line in [`Worker::once`], policies for
 //! `posture_worker` in the migrations.
 
+mod trend;
+
 use std::time::Duration;
 
 use crate::domain::clock::Clock;
@@ -31,7 +33,8 @@ impl Worker {
         let now = self.clock.now();
         let mut writer = self.database.begin_work(now).await?;
         idempotency::forget(&mut writer, now).await?;
-        writer.commit().await
+        writer.commit().await?;
+        trend::look(&self.database, now).await
     }
 
     /// Works until `stopped` resolves, `every` so often. A failure is logged, and what was due is still due the next time.

@@ -29,6 +29,7 @@ async fn arguments_of_a_page_are_checked() {
         "partner { children(ARGS) { pageInfo { hasNextPage } } }",
         "partner { accesses(ARGS) { pageInfo { hasNextPage } } }",
         "partner { auditLog(ARGS) { pageInfo { hasNextPage } } }",
+        "partner { componentSearch(text: \"left\", ARGS) { pageInfo { hasNextPage } } }",
         "customer(id: \"BOLT\") { findings(ARGS) { pageInfo { hasNextPage } } }",
         "customer(id: \"BOLT\") { assets(ARGS) { pageInfo { hasNextPage } } }",
         "customer(id: \"BOLT\") { components(ARGS) { pageInfo { hasNextPage } } }",

@@ -16,17 +16,19 @@ use crate::support::cast::{Cast, Persona};
 
 /// Every field of every type, in a fragment that is called like its type.
 const FRAGMENTS: &str = "
-    fragment Viewer on Viewer { id kind name email partnerRole customerRole partner { ...Partner } customer { ...Customer } }
+    fragment Viewer on Viewer { id kind name email partnerRole customerRole lastVisitAt partner { ...Partner } customer { ...Customer } }
     fragment Partner on Partner {
         id name parent { name } children(first: 4) { edges { cursor node { id name } } }
         accesses(first: 4) { totalCount edges { cursor node { ...Access } } } dashboard { ...PartnerDashboard }
         billing(month: \"2026-06-01\") { ...BillingStatement } auditLog(first: 4) { nodes { ...PartnerAuditEvent } }
         prepaidLicenses { ...PrepaidLicenses } quotes(first: 4) { nodes { ...Quote } }
         users(first: 4) { edges { cursor node { ...PartnerUser } } }
+        componentSearch(text: \"LEFT\", first: 4) { totalCount edges { cursor node { ...ComponentMatch } } }
     }
     fragment PartnerUser on PartnerUser { id name email role disabledAt }
     fragment CustomerUser on CustomerUser { id name email role disabledAt }
     fragment Exposure on Exposure { at partners { ...ExposedPartner } }
+    fragment AccessRecord on AccessRecord { at partner { id name } user class fields operation requestId }
     fragment ExposedPartner on ExposedPartner { partner { id name } users { ...ExposedUser } }
     fragment ExposedUser on ExposedUser { name role classes }
     fragment Customer on Customer {
@@ -37,7 +39,8 @@ const FRAGMENTS: &str = "
         scans(first: 4) { nodes { ...Scan } } scanSchedules(first: 4) { nodes { ...ScanSchedule } }
         evidence(first: 4) { nodes { ...Evidence } } postureShares(first: 4) { nodes { ...PostureShare } } lastScanAt
         auditLog(first: 4) { nodes { ...CustomerAuditEvent } } securityConfiguration { ...SecurityConfiguration }
-        users(first: 4) { edges { cursor node { ...CustomerUser } } } exposure { ...Exposure }
+        users(first: 4) { edges { cursor node { ...CustomerUser } } } exposure { ...Exposure } accessRecords(first: 4) { nodes { ...AccessRecord } }
+        postureTrend { ...PosturePoint } changes(since: \"2026-06-01T00:00:00Z\") { ...PostureChanges }
     }
     fragment Access on Access {
         id partner { id name } customer { id name } status operatingModel privilegeCeiling customerConsent consentUntil
@@ -64,6 +67,8 @@ const FRAGMENTS: &str = "
     fragment PostureSummary on PostureSummary {
         openFindings { ...SeverityCounts } slaBreaches assets riskScore lastScanAt
     }
+    fragment PosturePoint on PosturePoint { day openFindings { ...SeverityCounts } slaBreaches assets riskScore }
+    fragment PostureChanges on PostureChanges { since newFindings resolvedFindings finishedScans newAssets }
     fragment SeverityCounts on SeverityCounts { critical high medium low info total }
     fragment Finding on Finding {
         id customer { id name } asset { ...Asset } title description severity status ruleId cve cvssScore firstSeenAt
@@ -71,6 +76,7 @@ const FRAGMENTS: &str = "
     }
     fragment Asset on Asset { id kind value firstSeenAt openFindings { ...SeverityCounts } }
     fragment Component on Component { id name version purl licenses }
+    fragment ComponentMatch on ComponentMatch { component { ...Component } customer { id name } }
     fragment Scan on Scan { id profile trigger status requestedAt startedAt finishedAt report { ...ScanReport } }
     fragment ScanReport on ScanReport { newFindings fixedFindings openFindings { ...SeverityCounts } toolName }
     fragment ScanSchedule on ScanSchedule { id profile targets { id value } frequency startTime nextRunAt enabled }
@@ -196,6 +202,13 @@ async fn walls() -> [App; 2] {
     [App::start(Cast::new().world).await, App::start_past_policies(Cast::new().world).await]
 }
 
+/// Which requests showed a customer's data to a partner's users is another story in each of the two.
+async fn forget(apps: &[App; 2]) {
+    for app in apps {
+        app.forget_what_was_shown().await;
+    }
+}
+
 /// Whether there is anything in an answer that is the same for both.
 async fn alike(clients: &[Client; 2], document: &str, ids: &[String]) -> bool {
     let [both, first] = clients.each_ref().map(|client| client.query(document, json!({ "ids": ids })));
@@ -215,6 +228,7 @@ async fn without_row_security_everyone_sees_the_same() {
         for document in &documents {
             answered += usize::from(alike(&clients, document, &[]).await);
         }
+        forget(&apps).await;
         assert_eq!(answered > 0, Persona::signed_in().any(|known| known == persona), "{persona:?}");
     }
 }
@@ -227,9 +241,10 @@ async fn without_row_security_everyone_finds_the_same() {
     for persona in Persona::signed_in() {
         let clients = apps.each_ref().map(|app| app.sign_in(persona).hidden_in_extensions());
         let mut found = 0;
-        for ids in ids.chunks(10) {
+        for ids in ids.chunks(6) {
             found += usize::from(alike(&clients, &document, ids).await);
         }
+        forget(&apps).await;
         assert_eq!(found > 0, persona != Persona::Scanner, "{persona:?}");
     }
 }

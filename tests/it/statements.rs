@@ -27,7 +27,7 @@ enum Asker {
 }
 
 /// Every example with everyone it is for.
-const EXAMPLES: [(&str, Asker, u64); 7] = [
+const EXAMPLES: [(&str, Asker, u64); 8] = [
     ("billing", Asker::Partner, 5),
     ("customer-findings", Asker::Partner, 5),
     ("customer-findings", Asker::Customer, 4),
@@ -35,6 +35,7 @@ const EXAMPLES: [(&str, Asker, u64); 7] = [
     ("hidden-and-why", Asker::Partner, 6),
     ("partner-home", Asker::Partner, 6),
     ("portal-home", Asker::Customer, 6),
+    ("portal-trend", Asker::Customer, 6),
 ];
 
 /// A partner with `size` accesses over all models, `size` resellers below it that each have an access to its first
@@ -158,7 +159,8 @@ const POSTURE: &str = "posture { riskScore } lastScanAt visibility { class }
     findings(first: 2) { totalCount nodes { customer { name } asset { value openFindings { total } } } }
     scans(first: 2) { nodes { report { newFindings openFindings { total } } } }
     scanSchedules(first: 2) { nodes { targets { value } } }
-    assets(first: 2) { totalCount nodes { value } }";
+    assets(first: 2) { totalCount nodes { value } } postureTrend { day openFindings { total } }
+    changes(since: \"2026-06-01T12:00:00Z\") { newFindings }";
 
 /// Every loader of a partner's list.
 fn list() -> String {
@@ -178,18 +180,18 @@ fn deep(sized: &Sized) -> Vec<(UserId, String, u64)> {
         POSTURE.replace("first: 2", "first: 100")
     );
     vec![
-        (sized.admin, list(), 15),
+        (sized.admin, list(), 17),
         (
             sized.admin,
             format!("{{ customer(id: \"{customer}\") {{ access {{ {COMMERCE} }} {of_customer} }} }}"),
-            21,
+            23,
         ),
         (
             sized.customer_admin,
             format!(
                 "{{ customer {{ accesses(first: 100) {{ nodes {{ partner {{ name }} {COMMERCE} }} }} {of_customer} }} }}"
             ),
-            20,
+            22,
         ),
         (
             sized.admin,
@@ -251,7 +253,7 @@ async fn a_hidden_field_costs_nothing() {
     let gated = format!(
         "{{ customer(id: \"{hidden}\") {{ name access {{ status }} posture {{ assets }} lastScanAt findings {{ totalCount }} \
          assets {{ totalCount }} components {{ totalCount }} scans {{ nodes {{ id }} }} scanSchedules {{ nodes {{ id }} }} \
-         evidence {{ nodes {{ id }} }} postureShares {{ nodes {{ id }} }} auditLog {{ nodes {{ id }} }} securityConfiguration {{ samlEnabled }} }} }}"
+         postureTrend {{ day }} changes(since: \"2026-06-01T12:00:00Z\") {{ newFindings }} evidence {{ nodes {{ id }} }} postureShares {{ nodes {{ id }} }} auditLog {{ nodes {{ id }} }} securityConfiguration {{ samlEnabled }} }} }}"
     );
     assert_eq!(cost(&admin, &gated, json!({})).await, cost(&admin, &bare, json!({})).await);
 }

@@ -17,16 +17,19 @@ const DEFAULT_PAGE: u64 = 20;
 const LARGEST_PAGE: u64 = 100;
 
 /// Fields that answer many objects even where the document does not say how many.
-const LISTS: [&str; 11] = [
+const LISTS: [&str; 14] = [
+    "accessRecords",
     "accesses",
     "assets",
     "auditLog",
     "children",
+    "componentSearch",
     "components",
     "evidence",
     "findings",
     "lines",
     "postureShares",
+    "postureTrend",
     "scanSchedules",
     "scans",
 ];

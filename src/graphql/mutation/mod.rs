@@ -21,6 +21,7 @@ pub mod refusal;
 pub mod share;
 pub mod trial;
 pub mod users;
+pub mod visit;
 pub mod writing;
 
 use async_graphql::MergedObject;
@@ -44,4 +45,5 @@ pub struct Mutation(
     users::UserMutations,
     share::ShareMutations,
     evidence::EvidenceMutations,
+    visit::VisitMutations,
 );

@@ -20,7 +20,7 @@ use crate::graphql::types::money::Money;
 use crate::graphql::types::partner::Partner;
 use crate::graphql::types::quote::{Quote, quote};
 use crate::graphql::types::user::{CustomerUser, PartnerUser};
-use crate::policy::{Commercial, Decision, SecurityConfig, grant, grant_partner};
+use crate::policy::{Commercial, DataClass, Decision, SecurityConfig, grant, grant_partner};
 use crate::store::evidence::{EvidenceRecords, PostureShares};
 use crate::store::people::{Belonging, CustomerUsers, PartnerUsers, Person};
 
@@ -193,6 +193,10 @@ impl UserPayload {
                 if let Decision::Visible(parent) = grant::<SecurityConfig>(&viewer, &subject) {
                     let key = RowKey { parent, list: CustomerUsers, id: id.0 };
                     payload.customer_user = session.load(key).await?.map(CustomerUser);
+                    if payload.customer_user.is_some() {
+                        let field = ("UserPayload", "customerUser");
+                        session.note_shown(DataClass::SecurityConfig, [customer], field).await?;
+                    }
                 }
             }
         }

@@ -14,6 +14,8 @@ use super::exposure::Exposure;
 use super::finding::{Finding, FindingFilter, FindingOrder, list_of};
 use super::scan::{Scan, ScanSchedule};
 use super::security::SecurityConfiguration;
+use super::transparency::{AccessRecord, AccessRecordFilter};
+use super::trend::{PostureChanges, PosturePoint, days};
 use super::user::CustomerUser;
 use super::visibility::{ClassVisibility, visibility};
 use crate::domain::global_id::GlobalId;
@@ -23,7 +25,8 @@ use crate::graphql::connection::{
 use crate::graphql::enums::{DataClass, PortalAccess, all_into};
 use crate::graphql::error::bad_input;
 use crate::graphql::gate::{ask, ask_exposure, gate_directive, shown};
-use crate::graphql::loaders::{ExposureKey, RollupKey, SecurityKey};
+use crate::graphql::loaders::{ChangesKey, ExposureKey, RollupKey, SecurityKey, TrendKey};
+use crate::graphql::scalars::Date;
 use crate::graphql::session::session;
 use crate::policy::{Activity, Class, Grant, Posture, Scope, SecurityConfig};
 use crate::store;
@@ -59,6 +62,12 @@ impl Customer {
     async fn ask<C: Class>(&self, ctx: &Context<'_>) -> Result<Option<Grant<C>>> {
         let subject = session(ctx)?.subject(self.row.id, self.deciding.as_deref()).await?;
         ask(ctx, "Customer", &subject).await
+    }
+
+    /// Whether to tell who could see it, and who did.
+    async fn ask_exposure(&self, ctx: &Context<'_>) -> Result<Option<Grant<Activity>>> {
+        let subject = session(ctx)?.subject(self.row.id, self.deciding.as_deref()).await?;
+        ask_exposure(ctx, "Customer", &subject).await
     }
 }
 
@@ -171,6 +180,36 @@ impl Customer {
         let grant = shown!(self.ask::<Posture>(ctx).await);
         let loaded = async { session(ctx)?.load(RollupKey(grant)).await };
         Some(loaded.await.map(|rollup| PostureSummary(rollup.unwrap_or_default())))
+    }
+
+    /// The posture of each day, the earliest first: 30 days up to today where none are given, 366 at most. A day on which nobody
+    /// looked is left out.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn posture_trend(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first day, in UTC.")] since: Option<Date>,
+        #[graphql(desc = "The last day, in UTC; today where it is left out.")] until: Option<Date>,
+    ) -> Option<Result<Vec<PosturePoint>>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let session = tried!(session(ctx));
+        let (since, until) = tried!(days(session.now(), since, until));
+        let points = tried!(session.load(TrendKey(grant, since, until)).await).unwrap_or_default();
+        Some(Ok(points.iter().copied().map(PosturePoint).collect()))
+    }
+
+    /// What is new since an instant, such as the viewer's visit before this one (`recordVisit`).
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn changes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Since when.")] since: DateTime<Utc>,
+    ) -> Option<Result<PostureChanges>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        // Nothing happened before, and the database does not reach as far back as a DateTime.
+        let from = since.max(DateTime::UNIX_EPOCH);
+        let changes = tried!(tried!(session(ctx)).load(ChangesKey(grant, from)).await).unwrap_or_default();
+        Some(Ok(PostureChanges::of(since, changes)))
     }
 
     /// What is monitored, by value.
@@ -311,11 +350,7 @@ impl Customer {
         ctx: &Context<'_>,
         #[graphql(desc = "An instant up to now.")] at: Option<DateTime<Utc>>,
     ) -> Option<Result<Exposure>> {
-        let asked = async {
-            let subject = session(ctx)?.subject(self.row.id, self.deciding.as_deref()).await?;
-            ask_exposure(ctx, "Customer", &subject).await
-        };
-        let grant = shown!(asked.await);
+        let grant = shown!(self.ask_exposure(ctx).await);
         let session = tried!(session(ctx));
         if at.is_some_and(|at| at > session.now()) {
             return Some(Err(bad_input("`at` lies in the future: take an instant up to now, or none")));
@@ -324,6 +359,24 @@ impl Customer {
         let at = at.map(|at| at.max(DateTime::UNIX_EPOCH));
         let onlookers = tried!(session.load(ExposureKey(grant, at)).await).unwrap_or_default();
         Some(Ok(Exposure::of(&onlookers, at.unwrap_or(session.now()))))
+    }
+
+    /// Which partner's users were shown which class of its data, newest first: one record for each request and class. For its own ADMINs;
+    /// for partners null.
+    #[graphql(directive = gate_directive::apply(DataClass::Activity))]
+    async fn access_records(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        filter: Option<AccessRecordFilter>,
+    ) -> Option<Result<Uncounted<AccessRecord>>> {
+        let grant = shown!(self.ask_exposure(ctx).await);
+        let list = tried!(filter.unwrap_or_default().list());
+        let page = tried!(page(ctx, grant, &list, &PageArguments { first, after, last, before }).await);
+        Some(Ok(uncounted(self.row.id.0, &list, &page, |row| AccessRecord(Arc::clone(row)))))
     }
 
     /// Its roles, SAML settings and API keys.

@@ -11,7 +11,7 @@ use crate::graphql::gate::aggregate_directive;
 use crate::graphql::loaders::{RollupKey, SummariesKey};
 use crate::graphql::scalars::int;
 use crate::graphql::session::session;
-use crate::policy::{Decision, Grant, Posture, Subject, Viewer, grant};
+use crate::policy::{self, Decision, Grant, Posture, Subject, Viewer, grant};
 use crate::store;
 use crate::store::dashboard::AccessSummary;
 use crate::store::posture::Rollup;
@@ -175,6 +175,14 @@ pub async fn dashboard(ctx: &Context<'_>, partner: &store::partner::Partner) -> 
             .collect(),
         Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => Vec::new(),
     };
+    let posture_selected = ctx.look_ahead().field("posture");
+    if ["openFindings", "slaBreaches", "assets", "meanRiskScore"]
+        .iter()
+        .any(|total| posture_selected.field(total).exists())
+    {
+        let field = ("PartnerDashboard", "posture");
+        session.note_shown(policy::DataClass::Posture, grants.iter().map(Grant::of), field).await?;
+    }
     let rollups = session.load_many(grants.iter().copied().map(RollupKey)).await?;
     Ok(PartnerDashboard { commercial, posture: posture(accesses.len(), &grants, rollups.into_values()) })
 }

@@ -1,5 +1,7 @@
 //! Partners: their customers' accesses, their dashboard and their books.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
 use super::access::Access;
@@ -8,17 +10,18 @@ use super::billing::{BillingStatement, statement};
 use super::dashboard::{PartnerDashboard, dashboard};
 use super::prepaid::{PrepaidLicenses, prepaid_licenses};
 use super::quote::Quote;
+use super::search::{ComponentMatch, component_search};
 use super::user::PartnerUser;
 use crate::domain::global_id::GlobalId;
 use crate::graphql::connection::{Counted, PageArguments, Uncounted, counted, page, storable, uncounted};
 use crate::graphql::enums::{
     AccessOrderField, AccessStatus, DataClass, OperatingModel, OrderDirection, Severity, all_into,
 };
-use crate::graphql::gate::{ask_partner, gate_directive, shown};
+use crate::graphql::gate::{aggregate_directive, ask_partner, gate_directive, shown};
 use crate::graphql::loaders::PartnerKey;
 use crate::graphql::scalars::Date;
 use crate::graphql::session::session;
-use crate::policy::{Commercial, Pricing};
+use crate::policy::{self, Commercial, Grant, Pricing};
 use crate::store;
 use crate::store::access::PartnerAccesses;
 use crate::store::audit::PartnerLog;
@@ -125,7 +128,13 @@ impl Partner {
             accesses.withhold_subscriptions();
         }
         if accesses.reads_posture() {
-            accesses.posture_visible = Some(session.posture_visible().await?);
+            let visible = session.posture_visible().await?;
+            accesses.posture_visible = Some(Arc::clone(&visible.accesses));
+            // Who stands where tells of every one of them. Another partner's list has none of them in it.
+            if session.viewer().await?.partner() == Some(self.0.id) {
+                let customers = visible.grants.iter().map(Grant::of);
+                session.note_shown(policy::DataClass::Posture, customers, ("Partner", "accesses")).await?;
+            }
         }
         let page = page(ctx, self.0.id, &accesses, &PageArguments { first, after, last, before }).await?;
         Ok(counted(self.0.id.0, &accesses, &page, |row| Access(row.clone())))
@@ -134,6 +143,22 @@ impl Partner {
     /// What it adds up to: the commercial side over every access, posture only where the gate shows it.
     async fn dashboard(&self, ctx: &Context<'_>) -> Result<PartnerDashboard> {
         dashboard(ctx, &self.0).await
+    }
+
+    /// Which of its customers use a component, by the component's name, then by customer: of the customers whose posture the
+    /// viewer sees as that partner, and no others.
+    #[expect(clippy::too_many_arguments, reason = "those of a page, and one more")]
+    #[graphql(directive = aggregate_directive::apply(DataClass::Posture))]
+    async fn component_search(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "In name or package URL, in any case; at least 3 characters.")] text: String,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Counted<ComponentMatch>> {
+        component_search(ctx, &self.0, text, &PageArguments { first, after, last, before }).await
     }
 
     /// The consolidated statement of one month, over every access, whatever its operating model. Any day of the month

@@ -1,11 +1,14 @@
 //! The one who asks.
 
-use async_graphql::{ID, Object};
+use async_graphql::{Context, ID, Object, Result};
+use chrono::{DateTime, Utc};
 
 use super::customer::Customer;
 use super::partner::Partner;
 use crate::domain::global_id::GlobalId;
 use crate::graphql::enums::{CustomerRole, PartnerRole, ViewerKind};
+use crate::graphql::loaders::VisitKey;
+use crate::graphql::session::session;
 use crate::policy;
 use crate::store::viewer::SignedIn;
 
@@ -53,6 +56,17 @@ impl Viewer {
     /// Set for a customer user.
     async fn customer(&self) -> Option<Customer> {
         self.0.customer.clone().map(Customer::bare)
+    }
+
+    /// When `recordVisit` last said that they looked; null where it never did.
+    async fn last_visit_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime<Utc>>> {
+        let user = match self.0.viewer {
+            policy::Viewer::Partner { user, .. } | policy::Viewer::Customer { user, .. } => user,
+            // They have nothing to come back to.
+            policy::Viewer::PlatformAdmin { .. } | policy::Viewer::Scanner { .. } => return None,
+        };
+        let loaded = async { session(ctx)?.load(VisitKey(user)).await };
+        loaded.await.transpose()
     }
 
     /// Set for a customer user.

@@ -3,10 +3,8 @@
 //!
 //! `KILLS` says how often (6 where it is not set).
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
@@ -14,45 +12,8 @@ use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
 
 use crate::support::app::App;
+use crate::support::gateway::Gateway;
 use crate::support::world::{Terms, World};
-
-/// A gateway in a process of its own.
-struct Gateway {
-    process: Mutex<Child>,
-    url: String,
-}
-
-impl Gateway {
-    fn start(app: &App) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_posture-gateway"))
-            .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
-            .arg("--token-keys")
-            .arg(app.public_key())
-            .env("DATABASE_URL", app.test_database.url("posture_gateway"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("GraphQL is at ").unwrap().to_owned();
-        Self { process: Mutex::new(process), url }
-    }
-
-    fn kill(&self) {
-        let mut process = self.process.lock().unwrap();
-        // It may be dead already.
-        let _ = process.kill();
-        process.wait().unwrap();
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
 
 /// What somebody asks for the nth time, and what is answered, ids aside.
 type Asks = dyn Fn(usize) -> (String, Value) + Send + Sync;

@@ -6,8 +6,8 @@ use posture_gateway::domain::ids::UserId;
 use posture_gateway::policy::Operation;
 
 use crate::support::cast::Persona::{
-    DisabledPortalAdmin, DistributorAdmin, FullPortalAdmin, Operator, PartnerAdmin, PlatformAdmin,
-    ReadOnlyPortalAdmin, RivalAdmin, UnassignedOperator,
+    DisabledPortalAdmin, DisabledPortalReader, DistributorAdmin, FullPortalAdmin, FullPortalReader, Operator,
+    PartnerAdmin, PlatformAdmin, ReadOnlyPortalAdmin, ReadOnlyPortalReader, RivalAdmin, UnassignedOperator,
 };
 use crate::support::cast::{Cast, Persona};
 
@@ -27,10 +27,25 @@ const KEEPERS: &[Persona] = &[
     DisabledPortalAdmin,
 ];
 
+/// Whoever has a home page.
+const VISITORS: &[Persona] = &[
+    DistributorAdmin,
+    PartnerAdmin,
+    RivalAdmin,
+    Operator,
+    UnassignedOperator,
+    FullPortalAdmin,
+    FullPortalReader,
+    ReadOnlyPortalAdmin,
+    ReadOnlyPortalReader,
+    DisabledPortalAdmin,
+    DisabledPortalReader,
+];
+
 /// One mutation with one input.
 pub(super) struct Deed {
     pub(super) operation: Operation,
-    /// The input's fields; `%` stands for something that is each persona's own.
+    /// The input's fields, none where it takes no input; `%` stands for something that is each persona's own.
     pub(super) input: String,
     /// What the owner does to the world first.
     pub(super) before: String,
@@ -53,10 +68,8 @@ impl Deed {
     /// The document of one persona.
     pub(super) fn document(&self, persona: Persona) -> String {
         let input = self.input.replace('%', &format!("{persona:?}"));
-        format!(
-            "mutation {{ {}(input: {{ {input} }}) {{ userErrors {{ code message field }} }} }}",
-            self.operation
-        )
+        let arguments = if input.is_empty() { input } else { format!("(input: {{ {input} }})") };
+        format!("mutation {{ {}{arguments} {{ userErrors {{ code message field }} }} }}", self.operation)
     }
 }
 
@@ -106,6 +119,13 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
     };
     let invited = &["customer.user_invited", "customer.portal_access_changed"];
     vec![
+        // The viewer's own, in no log.
+        Deed {
+            callers: VISITORS,
+            done_for: VISITORS,
+            partner_log: nothing,
+            ..books(both(Operation::RecordVisit, none(), none(), nothing))
+        },
         both(
             Operation::ChangeOperatingModel,
             format!("{bolt}, operatingModel: FULLY_MANAGED, {reason}"),

@@ -22,6 +22,7 @@ mod people;
 mod portal;
 mod privilege;
 mod users;
+mod visit;
 
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;

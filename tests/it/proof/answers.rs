@@ -255,7 +255,7 @@ impl Reading<'_> {
         let exists = |exists: bool| if exists { Due::Shown } else { Due::Null };
         if let Some(class) = field.gate {
             return match parent {
-                "Customer" if field.name == "exposure" => {
+                "Customer" if ["exposure", "accessRecords"].contains(&field.name.as_str()) => {
                     decided(facts.of_exposure(viewer, of.customer.unwrap()))
                 }
                 "Customer" => decided(facts.of_customer(viewer, class, of.customer.unwrap())),

@@ -199,6 +199,21 @@ pub(super) fn set_everything(rows: &mut seed::World) {
     for row in &mut rows.api_keys {
         row.revoked_at = Some(days(-1));
     }
+    rows.visits = rows.users.iter().map(|row| seed::Visit { user_id: row.id, at: days(-3) }).collect();
+    for access in &rows.accesses {
+        rows.access_records.push(seed::AccessRecord {
+            customer_id: access.customer_id,
+            at: days(-3),
+            id: access.id.0,
+            partner_id: access.partner_id,
+            user_id: posture_gateway::domain::ids::UserId(access.id.0),
+            user_name: "Ada".to_owned(),
+            request_id: access.id.0,
+            class: posture_gateway::policy::DataClass::Posture,
+            operation: text(),
+            fields: vec!["Customer.findings".to_owned()],
+        });
+    }
     for row in &mut rows.posture_shares {
         row.revoked_at = Some(days(-1));
     }

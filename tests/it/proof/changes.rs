@@ -155,7 +155,7 @@ impl Change<'_> {
         }
         forget! {
             customers accesses subscriptions add_ons quotes usage_alerts assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares security_settings api_keys customer_audit_events
+            scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares posture_snapshots access_records security_settings api_keys customer_audit_events
         }
         self.to.partner_audit_events.retain(|row| row.customer_id.is_none_or(|id| !gone.contains(&id)));
         self.to.memberships.retain(|membership| match membership {
@@ -250,6 +250,8 @@ impl Change<'_> {
                 };
             }
         }
+        let others = |row: &seed::Visit| row.user_id != *viewer;
+        stir(dice, &mut to.visits, others, |row| row.user_id, |_, row| row.at -= TimeDelta::hours(5));
         to.memberships.retain_mut(|membership| match membership {
             Membership::Partner(partner, user, role) => {
                 if user != viewer && !eyes.people(*partner) && dice.one_in(4) {
@@ -387,6 +389,16 @@ impl Change<'_> {
                 row.label.clone_from(&name);
             },
         );
+        stir(
+            dice,
+            &mut to.posture_snapshots,
+            of_customer!(),
+            |row| (row.customer_id, row.day),
+            |_, row: &mut seed::PostureSnapshot| {
+                row.open_critical += 7;
+                row.assets += 1;
+            },
+        );
         self.more_posture(customer, assets_metered, scans_metered);
     }
 
@@ -419,9 +431,20 @@ impl Change<'_> {
         self.to.evidence_scans.append(&mut more.evidence_scans);
         self.to.evidence_files.append(&mut more.evidence_files);
         self.to.posture_shares.append(&mut more.posture_shares);
+        // A day has one row.
+        let known: HashSet<_> =
+            self.to.posture_snapshots.iter().map(|row| (row.customer_id, row.day)).collect();
+        more.posture_snapshots.retain(|row| !known.contains(&(row.customer_id, row.day)));
+        self.to.posture_snapshots.append(&mut more.posture_snapshots);
     }
 
     fn activity(&mut self, customer: CustomerId) {
+        if !self.eyes.exposure(customer) {
+            let name = self.mark();
+            let hidden = |row: &seed::AccessRecord| row.customer_id == customer;
+            let (dice, rows) = (&mut self.dice, &mut self.to.access_records);
+            stir(dice, rows, hidden, |row| row.id, |_, row| row.user_name.clone_from(&name));
+        }
         if self.eyes.activity(customer) {
             return;
         }

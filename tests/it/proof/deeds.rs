@@ -15,7 +15,7 @@ const ATTEMPTS: usize = 4;
 
 /// What an access, a customer or a partner is once something was done to it: terms alone, since what is hidden before it was
 /// done may be shown afterwards.
-const TERMS: [(&str, &str); 5] = [
+const TERMS: [(&str, &str); 6] = [
     (
         "Access",
         "{ status operatingModel privilegeCeiling customerConsent version postureVisible visibility { class visible reason } \
@@ -26,6 +26,7 @@ const TERMS: [(&str, &str); 5] = [
     ("Partner", "{ name prepaidLicenses { licenseModel bought assigned available } }"),
     ("Quote", "{ plan operatingModel price { amount } addOns customer { name } acceptedAt }"),
     ("Money", "{ amount currency }"),
+    ("Viewer", "{ name lastVisitAt }"),
 ];
 
 /// What can be asked of a viewer's own world, by mutation.
@@ -154,6 +155,10 @@ pub(super) fn sensible(eyes: &Eyes<'_>, shown: &World, dice: &mut Dice) -> Vec<(
             .into_iter()
             .map(|input| format!("mutation {{ {}(input: {{ {input} }}) {{ {payload} }} }}", field.name))
             .collect();
+        // What takes no input is said in one way.
+        if field.arguments.is_empty() {
+            documents.push(format!("mutation {{ {} {{ {payload} }} }}", field.name));
+        }
         for nth in (1..documents.len()).rev() {
             documents.swap(nth, dice.below(nth + 1));
         }

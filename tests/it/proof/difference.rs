@@ -128,6 +128,9 @@ fn tables(world: &World) -> Vec<Table> {
         ("evidence_scans", &["customer_id", "evidence_id", "scan_id"], rows(&world.evidence_scans)),
         ("evidence_files", &["customer_id", "evidence_id"], rows(&world.evidence_files)),
         ("posture_shares", OF_TENANT, rows(&world.posture_shares)),
+        ("posture_snapshots", &["customer_id", "day"], rows(&world.posture_snapshots)),
+        ("visits", &["user_id"], rows(&world.visits)),
+        ("access_records", OF_TENANT, rows(&world.access_records)),
         ("security_settings", &["customer_id"], rows(&world.security_settings)),
         ("api_keys", OF_TENANT, rows(&world.api_keys)),
         ("partner_audit_events", &["partner_id", "id"], rows(&world.partner_audit_events)),
@@ -233,7 +236,7 @@ impl Difference {
 }
 
 /// Audit logs only ever grow: what differs in them cannot come about but past the trigger that says so.
-const LOGS: [&str; 2] = ["partner_audit_events", "customer_audit_events"];
+const LOGS: [&str; 3] = ["partner_audit_events", "customer_audit_events", "access_records"];
 
 /// What turns a database that holds the one world into one that holds the other.
 pub(super) fn sql(differences: &[Difference]) -> String {

@@ -88,8 +88,9 @@ fn read(
     denied: &HashMap<String, (String, String)>,
     into: &mut Answers,
 ) {
-    // Who could see a customer is told to its own people alone, whatever partners see of its ACTIVITY.
-    let of_class = |field: &&Field| field.gate.is_some() && field.name != "exposure";
+    // Who could see a customer, and who did, is told to its own people alone, whatever partners see of its ACTIVITY.
+    let told_otherwise = ["exposure", "accessRecords"];
+    let of_class = |field: &&Field| field.gate.is_some() && !told_otherwise.contains(&field.name.as_str());
     for field in api.types[kind].iter().filter(of_class) {
         let mut path = path.clone();
         path.as_array_mut().unwrap().push(json!(field.name));

@@ -282,13 +282,16 @@ impl<'w> Eyes<'w> {
             | "evidence_findings"
             | "evidence_scans"
             | "evidence_files"
-            | "posture_shares" => customer(&|id| self.posture(id)),
+            | "posture_shares"
+            | "posture_snapshots" => customer(&|id| self.posture(id)),
+            "access_records" => customer(&|id| self.exposure(id)),
             "customer_audit_events" => customer(&|id| self.activity(id)),
             "security_settings" | "api_keys" => customer(&|id| self.security(id)),
             "partner_audit_events" | "quotes" => uuid("partner_id").is_some_and(|id| self.log(PartnerId(id))),
             "prepaid_purchases" => uuid("partner_id").is_some_and(|id| self.purse(PartnerId(id))),
             "usage_alerts" => uuid("access_id").is_some_and(|id| self.alert(AccessId(id))),
             "plans" | "plan_add_ons" => row["currency"].as_str().is_some_and(|own| self.catalogue(own)),
+            "visits" => uuid("user_id") == Some(self.user.0),
             "partners" => uuid("id").is_some_and(|id| self.partner(PartnerId(id))),
             "accesses" | "subscriptions" => {
                 let id = uuid(if table == "accesses" { "id" } else { "access_id" });

@@ -62,6 +62,8 @@ impl Target {
             "ids" => Some(format!("[\"{}\"]", self.id_of(&step.on))),
             "accessId" => Some(format!("\"{}\"", self.id_of("Access"))),
             "operatingModel" => Some("FULLY_MANAGED".to_owned()),
+            "text" => Some("\"left-pad\"".to_owned()),
+            "since" => Some("\"2026-06-01T12:00:00Z\"".to_owned()),
             "month" => Some("\"2026-06-01\"".to_owned()),
             _ => None,
         }

@@ -53,7 +53,7 @@ impl Tally {
         let mut done = Vec::new();
         for field in &Grammar::of_the_gateway().fields["Mutation"] {
             // As often as the document has it, by whatever name.
-            let call = format!("{}(", field.name);
+            let call = format!("{}{}", field.name, if field.arguments.is_empty() { " {" } else { "(" });
             for (at, _) in document.match_indices(&call) {
                 let before = document[..at].trim_end();
                 let key = before.strip_suffix(':').map_or(field.name.as_str(), |alias| {

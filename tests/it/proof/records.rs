@@ -5,9 +5,10 @@ use posture_gateway::domain::asset::AssetKind;
 use posture_gateway::domain::finding::{FindingStatus, Severity};
 use posture_gateway::domain::ids::{
     ApiKeyId, AssetId, AuditEventId, ComponentId, CustomerId, EvidenceId, FindingId, PartnerId,
-    PostureShareId, ScanId, ScanScheduleId,
+    PostureShareId, ScanId, ScanScheduleId, UserId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
+use posture_gateway::policy::DataClass;
 use posture_gateway::store::seed;
 
 use super::worlds::{ACTIONS, Builder, TEXTS};
@@ -34,6 +35,8 @@ impl Builder {
         for _ in 0..self.dice.below(4) {
             self.records(customer);
         }
+        self.trend(customer);
+        self.access_records(customer);
         if !self.dice.one_in(4) {
             let row = seed::SecuritySettings {
                 customer_id: customer,
@@ -123,6 +126,55 @@ impl Builder {
             };
             let tool_name = self.maybe(&["check", "scan"]);
             self.rows.scan_reports.push(seed::ScanReport { tool_name, ..report });
+        }
+    }
+
+    /// Some days before now, and some days long ago.
+    fn trend(&mut self, customer_id: CustomerId) {
+        for back in [0, -1, -2, -29, -30, -45, -365] {
+            if self.dice.one_in(3) {
+                continue;
+            }
+            let mut count = || i32::try_from(self.dice.below(4)).unwrap();
+            self.rows.posture_snapshots.push(seed::PostureSnapshot {
+                customer_id,
+                day: days(back).date_naive(),
+                open_critical: count(),
+                open_high: count(),
+                open_medium: count(),
+                open_low: count(),
+                open_info: count(),
+                sla_breaches: count(),
+                assets: count(),
+            });
+        }
+    }
+
+    /// What users of its partners were shown, whether they may see it now or not.
+    fn access_records(&mut self, customer_id: CustomerId) {
+        let of_customer = |row: &&seed::Access| row.customer_id == customer_id;
+        let partners: Vec<_> =
+            self.rows.accesses.iter().filter(of_customer).map(|row| row.partner_id).collect();
+        for _ in 0..if partners.is_empty() { 0 } else { self.dice.below(4) } {
+            let class = self.dice.one_of(&[
+                DataClass::Posture,
+                DataClass::Posture,
+                DataClass::Activity,
+                DataClass::SecurityConfig,
+            ]);
+            let row = seed::AccessRecord {
+                customer_id,
+                at: self.past(),
+                id: self.id(),
+                partner_id: self.dice.one_of(&partners),
+                user_id: UserId(self.id()),
+                user_name: self.text(&["Ada", "Ben"]),
+                request_id: self.id(),
+                class,
+                operation: self.maybe(&["Home", "Report"]),
+                fields: vec![self.text(&["Customer.findings", "Customer.posture"]), "Query.node".to_owned()],
+            };
+            self.rows.access_records.push(row);
         }
     }
 

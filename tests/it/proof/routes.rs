@@ -301,14 +301,18 @@ impl Api {
 
     /// A field as shortly as it can be asked for.
     pub(super) fn minimal(&self, field: &Field) -> String {
-        assert!(
-            field.arguments.values().all(|required| !required),
-            "`{}` has to be given arguments",
-            field.name
-        );
-        let first = if field.arguments.contains_key("first") { "(first: 1)" } else { "" };
+        let given = field.arguments.iter().filter_map(|(argument, required)| match argument.as_str() {
+            "first" => Some("first: 1".to_owned()),
+            "since" if *required => Some("since: \"2026-06-01T12:00:00Z\"".to_owned()),
+            other => {
+                assert!(!required, "`{}` has to be given `{other}`", field.name);
+                None
+            }
+        });
+        let given = given.collect::<Vec<_>>().join(", ");
+        let given = if given.is_empty() { given } else { format!("({given})") };
         let below = if self.types.contains_key(&field.target) { " { __typename }" } else { "" };
-        format!("{}{first}{below}", field.name)
+        format!("{}{given}{below}", field.name)
     }
 
     fn arguments(&self, step: &Step, values: &dyn Fn(&Step, &str) -> Option<String>) -> String {

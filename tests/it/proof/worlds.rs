@@ -181,6 +181,10 @@ impl Builder {
             created_at: days(-200),
         };
         self.rows.users.push(row);
+        if self.dice.one_in(2) {
+            let at = self.past();
+            self.rows.visits.push(seed::Visit { user_id: id, at });
+        }
         id
     }
 

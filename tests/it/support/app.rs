@@ -160,6 +160,14 @@ impl App {
         }
     }
 
+    /// Forgets what was recorded of answers (`access_records`): it is no part of the world that a test laid out.
+    pub(crate) async fn forget_what_was_shown(&self) {
+        let now = self.clock.now().to_rfc3339();
+        let forget =
+            format!("set session_replication_role = replica; delete from access_records where at = '{now}'");
+        self.as_owner(&forget).await;
+    }
+
     /// Does something to the database as its owner, past every policy.
     pub(crate) async fn as_owner(&self, sql: &str) {
         let mut owner = self.test_database.as_superuser().connect().await.unwrap();

@@ -439,6 +439,19 @@ impl World {
             created_by_id: None,
             created_by_partner: None,
         });
+        // The days before today, one for each call.
+        let known = self.rows.posture_snapshots.iter().filter(|row| row.customer_id == customer).count();
+        self.rows.posture_snapshots.push(seed::PostureSnapshot {
+            customer_id: customer,
+            day: days(-1 - i64::try_from(known).unwrap()).date_naive(),
+            open_critical: 0,
+            open_high: 1,
+            open_medium: 0,
+            open_low: 0,
+            open_info: 0,
+            sla_breaches: 0,
+            assets: 1,
+        });
         self.rows.security_settings.push(seed::SecuritySettings {
             customer_id: customer,
             saml_enabled: true,

@@ -95,6 +95,7 @@ impl Builder {
             disabled_at: disabled.then(now),
             created_at: now(),
         });
+        self.world.visits.push(seed::Visit { user_id: id, at: now() });
         id
     }
 
@@ -337,6 +338,30 @@ impl Builder {
             created_by: text(),
             created_by_id: None,
             created_by_partner: None,
+        });
+        self.world.posture_snapshots.push(seed::PostureSnapshot {
+            customer_id,
+            day: now().date_naive(),
+            open_critical: 0,
+            open_high: 1,
+            open_medium: 0,
+            open_low: 0,
+            open_info: 0,
+            sla_breaches: 1,
+            assets: 1,
+        });
+        let (id, user_id, request_id) = (self.id(), UserId(self.id()), self.id());
+        self.world.access_records.push(seed::AccessRecord {
+            customer_id,
+            at: now(),
+            id,
+            partner_id: created_by,
+            user_id,
+            user_name: text(),
+            request_id,
+            class: posture_gateway::policy::DataClass::Posture,
+            operation: None,
+            fields: vec!["Customer.findings".to_owned()],
         });
         self.world.security_settings.push(seed::SecuritySettings {
             customer_id,

@@ -216,7 +216,7 @@ const CHECKS: &[Check] = &[
         faults: "select format('%s of %s', member::regrole, roleid::regrole) from pg_auth_members
                  where member::regrole::text like 'posture\\_%'",
         // An upload lowers itself to it.
-        exceptions: &["posture_gateway of posture_ingest", "posture_gateway of posture_share", "posture_gateway of posture_worker", "posture_gateway of posture_writer"],
+        exceptions: &["posture_gateway of posture_ingest", "posture_gateway of posture_share", "posture_gateway of posture_transparency", "posture_gateway of posture_worker", "posture_gateway of posture_writer"],
         plants: &[
             ("grant posture_rollup to posture_gateway", "posture_gateway of posture_rollup"),
             ("grant pg_read_all_data to posture_ingest", "posture_ingest of pg_read_all_data"),
@@ -226,9 +226,9 @@ const CHECKS: &[Check] = &[
         name: "audit logs only ever grow",
         faults: "select format('%s may %s %s', r, p, c.oid::regclass)
                  from pg_class c,
-                      unnest('{posture_gateway,posture_ingest,posture_writer,posture_worker,posture_share,posture_policy,posture_rollup,posture_audit}'::text[]) r,
+                      unnest('{posture_gateway,posture_ingest,posture_writer,posture_worker,posture_share,posture_transparency,posture_policy,posture_rollup,posture_audit}'::text[]) r,
                       unnest('{update,delete,truncate}'::text[]) p
-                 where c.relname like '%audit_events' and c.relkind in ('r', 'p')
+                 where (c.relname like '%audit_events' or c.relname = 'access_records') and c.relkind in ('r', 'p')
                    and (has_table_privilege(r, c.oid, p)
                         or p = 'update' and has_any_column_privilege(r, c.oid, p))",
         exceptions: &[],
@@ -241,6 +241,7 @@ const CHECKS: &[Check] = &[
                 "grant delete on partner_audit_events to public",
                 "posture_gateway may delete partner_audit_events",
             ),
+            ("grant update on access_records to posture_writer", "posture_writer may update access_records"),
         ],
     },
     Check {

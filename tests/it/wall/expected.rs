@@ -27,6 +27,7 @@ const CLASSES: &[(&str, DataClass)] = &[
     ("posture_due", DataClass::Posture),
     ("posture_rollups", DataClass::Posture),
     ("posture_shares", DataClass::Posture),
+    ("posture_snapshots", DataClass::Posture),
     ("scan_reports", DataClass::Posture),
     ("scan_schedule_targets", DataClass::Posture),
     ("scan_schedules", DataClass::Posture),
@@ -185,6 +186,9 @@ impl<'w> Gate<'w> {
             let subject = Subject { customer, access: None, portal_access: self.portals[&customer] };
             grant_exposure(viewer, &subject).is_visible()
         };
+        for row in world.access_records.iter().filter(|row| told(row.customer_id)) {
+            show("access_records", row.customer_id.to_string());
+        }
         for access in world.accesses.iter().filter(|access| told(access.customer_id)) {
             show("access_history", access.id.to_string());
             for membership in &world.memberships {
@@ -201,6 +205,7 @@ impl<'w> Gate<'w> {
         }
         // Everyone sees themselves. A security configuration names the customer's people.
         show("users", viewer.user().to_string());
+        show("visits", viewer.user().to_string());
         for membership in &world.memberships {
             match *membership {
                 // An ADMIN keeps the partner's people.

@@ -13,6 +13,7 @@ pub(super) type Shown = BTreeMap<&'static str, BTreeSet<String>>;
 /// Every relation that the gateway may read, with what tells whose a row is.
 pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("access_history", "access_id"),
+    ("access_records", "customer_id"),
     ("accesses", "id"),
     ("api_keys", "customer_id"),
     ("assets", "customer_id"),
@@ -40,6 +41,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("posture_due", "customer_id"),
     ("posture_rollups", "customer_id"),
     ("posture_shares", "customer_id"),
+    ("posture_snapshots", "customer_id"),
     ("prepaid_assignments", "access_id"),
     ("prepaid_purchases", "partner_id"),
     ("pricing", "license_model"),
@@ -55,6 +57,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("usage_assets", "customer_id"),
     ("usage_scans", "customer_id"),
     ("users", "id"),
+    ("visits", "user_id"),
 ];
 
 /// Opens a transaction as `store::scope` does.

@@ -340,3 +340,25 @@ async fn of_shares_and_evidence_nothing_changes_but_that_a_share_is_revoked() {
     owner.execute("update posture_shares set revoked_at = now()").await.unwrap();
     assert_eq!(attempt(&mut gateway, PartnerAdmin, &revoke(crown)).await, Ok(0), "it is revoked already");
 }
+
+#[tokio::test]
+async fn everyone_writes_their_own_visit_alone() {
+    let Wall { mut gateway, database: _database, .. } = wall().await;
+    let of = |persona: Persona| posture_gateway::domain::ids::UserId::from(persona);
+    let visit = |user| {
+        format!(
+            "insert into visits (user_id, at) values ('{user}', now()) on conflict (user_id) do update set at = excluded.at"
+        )
+    };
+    let denied = || Err(DENIED.to_owned());
+    for (persona, sql, outcome) in [
+        (PartnerAdmin, visit(of(PartnerAdmin)), Ok(1)),
+        (FullPortalReader, visit(of(FullPortalReader)), Ok(1)),
+        (PartnerAdmin, visit(of(Operator)), denied()),
+        (DisabledUser, visit(of(DisabledUser)), denied()),
+        (PartnerAdmin, format!("update visits set user_id = '{}'", of(Operator)), denied()),
+        (PartnerAdmin, "delete from visits".to_owned(), denied()),
+    ] {
+        assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
+    }
+}

@@ -54,7 +54,7 @@ impl Change<'_> {
         new.users.iter_mut().for_each(|row| row.email = None);
         add! {
             customers users memberships accesses subscriptions add_ons quotes prepaid_purchases usage_alerts assets findings components scans scan_reports
-            scan_schedules scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares security_settings api_keys
+            scan_schedules scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares posture_snapshots visits access_records security_settings api_keys
             partner_audit_events customer_audit_events
         }
     }

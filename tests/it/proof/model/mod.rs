@@ -89,7 +89,7 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
         let model = Model::new(&rows, NOW, *user);
         let placement = if dice.one_in(2) { Placement::Extensions } else { Placement::Errors };
         let document = chosen(&mut dice, &values, &model, sdl, &all.reached);
-        let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, placement };
+        let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, app: &app, placement };
         asked.with_pages(&document, all).await;
         all.viewers += usize::from(number < users.len() as u64);
     }
@@ -105,7 +105,8 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
             );
             let client = app.sign_in(*user);
             let placement = Placement::Errors;
-            let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, placement };
+            let asked =
+                Asked { seed, rows: &rows, model: &model, sdl, client: &client, app: &app, placement };
             asked.compare(&text, all).await;
         }
     }
@@ -136,6 +137,7 @@ struct Asked<'a, 'w> {
     model: &'a Model<'w>,
     sdl: &'a Sdl,
     client: &'a Client,
+    app: &'a App,
     placement: Placement,
 }
 
@@ -160,6 +162,10 @@ impl Asked<'_, '_> {
             Placement::Extensions => self.client.hidden_in_extensions(),
         };
         let reply = client.query(text, json!({})).await;
+        if let Some(Who::Partner(..)) = self.model.who {
+            // What was recorded of the answer is no part of the world that the model knows.
+            self.app.forget_what_was_shown().await;
+        }
         let document = parse_query(text).unwrap();
         let whole = answer(self.model, self.sdl, &document, &json!({}));
         let difference = difference(&whole, self.placement, &reply.body, &self.model.cursors);

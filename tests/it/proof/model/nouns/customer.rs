@@ -23,10 +23,11 @@ impl<'w> Model<'w> {
         let own = row.customer_id;
         let class = match name {
             "auditLog" => Some(ACTIVITY),
+            "accessRecords" => return Some(self.access_records(row, arguments)),
             "exposure" => return Some(self.exposure(row, arguments)),
             "securityConfiguration" | "users" => Some(SECURITY_CONFIG),
             "findings" | "posture" | "assets" | "components" | "scans" | "scanSchedules" | "evidence"
-            | "postureShares" | "lastScanAt" => Some(POSTURE),
+            | "postureShares" | "lastScanAt" | "postureTrend" | "changes" => Some(POSTURE),
             _ => None,
         };
         if let Some(class) = class
@@ -72,6 +73,8 @@ impl<'w> Model<'w> {
             "visibility" => visibility(|class| self.on_customer(class, own)),
             "lastScanAt" => maybe_instant(self.last_scan(own)),
             "posture" => self.posture(own),
+            "postureTrend" => self.posture_trend(own, arguments),
+            "changes" => self.changes(own, arguments),
             "securityConfiguration" => self.security_configuration(own),
             "users" => self.customer_users(row, arguments),
             "findings" => self.findings(row, arguments),

@@ -13,6 +13,7 @@ mod sales;
 mod scan;
 mod security;
 mod subscription;
+mod trend;
 mod viewer;
 
 use chrono::{DateTime, Utc};

@@ -9,7 +9,7 @@ use posture_gateway::domain::user::PartnerRole;
 use posture_gateway::store::seed::{self, Access};
 use serde_json::Value;
 
-use super::{Answer, Arguments, Model, Object, among, contains, global, leaf};
+use super::{Answer, Arguments, Model, Object, among, contains, global, leaf, record, some};
 use crate::proof::model::gate::{COMMERCIAL, POSTURE, Who};
 use crate::proof::model::names;
 use crate::proof::model::page::List;
@@ -43,6 +43,7 @@ impl<'w> Model<'w> {
             }
             "accesses" => self.accesses_of(row, arguments),
             "dashboard" => self.dashboard(row),
+            "componentSearch" => self.component_search(row, arguments),
             "billing" => self.billing(row, arguments),
             "users" if self.reads_the_books(row.id) => self.partner_users(row, arguments),
             "users" => Answer::Hidden(COMMERCIAL, "ROLE"),
@@ -91,6 +92,34 @@ impl<'w> Model<'w> {
             rows: rows.into_iter().map(|row| (row.id.0, Object::Access(row), passes(row))).collect(),
             connection: "AccessConnection",
             edge: "AccessEdge",
+        };
+        list.page(&self.cursors, arguments)
+    }
+
+    /// Over the customers whose posture who asks sees as that partner.
+    fn component_search(&self, partner: &'w seed::Partner, arguments: &Arguments) -> Answer<'w> {
+        let text = arguments.get("text");
+        if text.is_none_or(|text| text.as_str().unwrap().chars().count() < 3) {
+            return Answer::Refused("BAD_USER_INPUT");
+        }
+        let is_own = matches!(self.asking(), Who::Partner(own, _) if own == partner.id);
+        let shown =
+            self.own_accesses(partner.id).into_iter().filter(|access| is_own && self.shows_posture(access));
+        let shown: Vec<_> = shown.map(|access| access.customer_id).collect();
+        let mut rows: Vec<_> =
+            self.world().components.iter().filter(|row| shown.contains(&row.customer_id)).collect();
+        rows.sort_by(|a, b| (&a.name, a.customer_id, a.id).cmp(&(&b.name, b.customer_id, b.id)));
+        let entry = |row: &'w seed::Component| {
+            let customer = Object::Customer(self.gate.customer(row.customer_id));
+            let fields = vec![("component", some(Object::Component(row))), ("customer", some(customer))];
+            let passes = contains(text, &[Some(&row.name), row.purl.as_deref()]);
+            (row.id.0, record("ComponentMatch", fields), passes)
+        };
+        let list = List {
+            name: format!("Partner.componentSearch {}", partner.id),
+            rows: rows.into_iter().map(entry).collect(),
+            connection: "ComponentMatchConnection",
+            edge: "ComponentMatchEdge",
         };
         list.page(&self.cursors, arguments)
     }

@@ -1,11 +1,13 @@
 //! The people of partners and customers, and who of them could see a customer, and when.
 
+use std::cmp::Reverse;
+
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::user::PartnerRole;
 use posture_gateway::store::seed::{self, Membership};
 
 use super::{
-    Answer, Arguments, Model, Object, global, instant, instant_of, leaf, maybe_instant, record, some,
+    Answer, Arguments, Model, Object, among, global, instant, instant_of, leaf, maybe_instant, record, some,
 };
 use crate::proof::model::gate::{ACTIVITY, CLASSES, Gate, PRICING, Who};
 use crate::proof::model::page::List;
@@ -62,6 +64,55 @@ impl<'w> Model<'w> {
         });
         let types = ["CustomerUser", "CustomerUserConnection", "CustomerUserEdge"];
         self.people(format!("Customer.users {}", customer.customer_id), types, members.collect(), arguments)
+    }
+
+    /// Told to whom exposure is told.
+    pub(super) fn access_records(&self, customer: &'w seed::Customer, arguments: &Arguments) -> Answer<'w> {
+        if !matches!(self.asking(), Who::Customer(..)) {
+            return Answer::Hidden(ACTIVITY, "ROLE");
+        }
+        if let Some(reason) = self.on_customer(ACTIVITY, customer.customer_id) {
+            return Answer::Hidden(ACTIVITY, reason);
+        }
+        let filter = arguments.get("filter").cloned().unwrap_or_default();
+        let part = |name: &str| filter.get(name).filter(|part| !part.is_null());
+        let partner = match part("partnerId").map(|id| id.as_str().unwrap().parse()) {
+            None => None,
+            Some(Ok(GlobalId::Partner(partner))) => Some(partner),
+            Some(_) => return Answer::Refused("BAD_USER_INPUT"),
+        };
+        let mut rows: Vec<_> = self
+            .world()
+            .access_records
+            .iter()
+            .filter(|row| row.customer_id == customer.customer_id)
+            .collect();
+        rows.sort_by_key(|row| Reverse((row.at, row.id)));
+        let entry = |row: &'w seed::AccessRecord| {
+            let known = self.gate.knows(self.asking(), row.partner_id);
+            let of = known.then(|| Object::Partner(self.gate.partner(row.partner_id)));
+            let fields = vec![
+                ("at", instant(row.at)),
+                ("partner", Answer::One(of)),
+                ("user", leaf(row.user_name.as_str())),
+                ("class", leaf(row.class.as_str())),
+                ("fields", leaf(row.fields.clone())),
+                ("operation", leaf(row.operation.clone())),
+                ("requestId", leaf(row.request_id.to_string())),
+            ];
+            let passes = among(part("class"), Some(row.class.as_str()))
+                && partner.is_none_or(|partner| partner == row.partner_id)
+                && instant_of(part("since")).is_none_or(|since| since <= row.at)
+                && instant_of(part("until")).is_none_or(|until| row.at < until);
+            (row.id, record("AccessRecord", fields), passes)
+        };
+        let list = List {
+            name: format!("Customer.accessRecords {}", customer.customer_id),
+            rows: rows.into_iter().map(entry).collect(),
+            connection: "AccessRecordConnection",
+            edge: "AccessRecordEdge",
+        };
+        list.page(&self.cursors, arguments)
     }
 
     /// A world has no history but that everything in it came into being: what is, was so from then on.

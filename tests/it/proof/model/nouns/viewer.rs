@@ -4,7 +4,7 @@ use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::store::seed;
 use serde_json::Value;
 
-use super::{Answer, Model, Object, global, leaf};
+use super::{Answer, Model, Object, global, leaf, maybe_instant};
 use crate::proof::model::gate::Who;
 
 impl<'w> Model<'w> {
@@ -23,6 +23,11 @@ impl<'w> Model<'w> {
                 Who::Partner(_, role) => leaf(role.as_str()),
                 _ => leaf(Value::Null),
             },
+            "lastVisitAt" => {
+                let visit = self.world().visits.iter().find(|visit| visit.user_id == row.id);
+                let comes_back = matches!(who, Who::Partner(..) | Who::Customer(..));
+                maybe_instant(visit.filter(|_| comes_back).map(|visit| visit.at))
+            }
             "customer" => Answer::One(match who {
                 Who::Customer(own, _) => Some(Object::Customer(self.gate.customer(own))),
                 _ => None,
