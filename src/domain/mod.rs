@@ -9,6 +9,7 @@ pub mod global_id;
 pub mod ids;
 pub mod money;
 pub mod scan;
+pub mod schedule;
 pub mod subscription;
 pub mod text_enum;
 pub mod user;

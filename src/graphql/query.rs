@@ -277,7 +277,7 @@ async fn subscription(
 }
 
 /// A row of a gated list by its id, if the gate shows the list's class of the id's customer.
-async fn gated<L, C>(
+pub(super) async fn gated<L, C>(
     session: &Session,
     customer: CustomerId,
     list: L,

@@ -5,6 +5,8 @@ pub mod graphiql;
 mod graphql;
 mod health;
 pub mod ingest;
+mod scanner;
+mod scans;
 mod server;
 
 use std::sync::Arc;
@@ -58,7 +60,7 @@ pub fn router(app: App) -> Router {
         clock: app.executor.clock().clone(),
         limits: app.ingest_limits,
     };
-    router = router.merge(ingest::router(ingestion));
+    router = router.merge(scans::router(ingestion.clone(), app.limits)).merge(ingest::router(ingestion));
     if app.metrics {
         router = router.route("/metrics", get(health::metrics));
     }

@@ -56,6 +56,18 @@ text_enum! {
         DisableUser = "disableUser",
         /// A user who may sign in again.
         EnableUser = "enableUser",
+        /// A scan, as soon as a scanner takes it.
+        RunScan = "runScan",
+        /// The end of a scan that has not begun.
+        CancelScan = "cancelScan",
+        /// Scans that recur, of many customers at once.
+        CreateScanSchedules = "createScanSchedules",
+        /// A pause of them.
+        PauseScanSchedule = "pauseScanSchedule",
+        /// The end of the pause.
+        ResumeScanSchedule = "resumeScanSchedule",
+        /// The end of them.
+        DeleteScanSchedule = "deleteScanSchedule",
     }
 }
 
@@ -133,8 +145,16 @@ impl Operation {
             Self::SetPartnerConsent | Self::ElectOperatingModel => &[Caller::CustomerAdmin],
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
-            // Operating partners, and whoever keeps their own people.
-            Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
+            // Operating partners, and whoever keeps their own people and security.
+            Self::InviteCustomerUser
+            | Self::DisableUser
+            | Self::EnableUser
+            | Self::RunScan
+            | Self::CancelScan
+            | Self::CreateScanSchedules
+            | Self::PauseScanSchedule
+            | Self::ResumeScanSchedule
+            | Self::DeleteScanSchedule => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]
             }
         }

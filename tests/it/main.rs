@@ -26,6 +26,7 @@ mod paging;
 mod ingest;
 mod private_postgres;
 mod proof;
+mod scanners;
 mod sign_in;
 mod snapshot;
 mod statements;

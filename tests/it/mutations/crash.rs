@@ -3,10 +3,8 @@
 //!
 //! `KILLS` says how often (6 where it is not set).
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
@@ -14,45 +12,8 @@ use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
 
 use crate::support::app::App;
+use crate::support::process::Gateway;
 use crate::support::world::{Terms, World};
-
-/// A gateway in a process of its own.
-struct Gateway {
-    process: Mutex<Child>,
-    url: String,
-}
-
-impl Gateway {
-    fn start(app: &App) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_posture-gateway"))
-            .arg("serve")
-            .args(["--listen", "127.0.0.1:0"])
-            .arg("--token-keys")
-            .arg(app.public_key())
-            .env("DATABASE_URL", app.test_database.url("posture_gateway"))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim().strip_prefix("GraphQL is at ").unwrap().to_owned();
-        Self { process: Mutex::new(process), url }
-    }
-
-    fn kill(&self) {
-        let mut process = self.process.lock().unwrap();
-        // It may be dead already.
-        let _ = process.kill();
-        process.wait().unwrap();
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
 
 /// Someone who opens and closes one access in turn, and asks again, with the same key, whatever was not answered.
 struct Insistent {
@@ -124,7 +85,7 @@ async fn killed_at_any_moment_it_leaves_no_half_of_anything() {
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
 
     for round in 0..=kills {
-        let gateway = Arc::new(Gateway::start(&app));
+        let gateway = Arc::new(Gateway::start(&app, 0));
         // After so many answers it dies, with the other clients' requests at any point of their way; in the last round it
         // lives, and every client gets what it still waits for.
         let (answers, enough) = (Arc::new(AtomicUsize::new(0)), 1 + round * 7 % 23);

@@ -9,6 +9,8 @@ mod life;
 mod operating_model;
 mod pricing;
 mod quote;
+mod scans;
+mod schedules;
 mod statement;
 mod together;
 mod trial;
