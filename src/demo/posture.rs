@@ -211,7 +211,11 @@ fn schedules(
             day_of_week: (frequency == ScanFrequency::Weekly).then_some(DayOfWeek::Monday),
             day_of_month: (frequency == ScanFrequency::Monthly)
                 .then(|| next_run_at.and_then(|at| i16::try_from(at.day()).ok()).unwrap_or(1)),
-            events: if frequency == ScanFrequency::Weekly { vec![ScanTrigger::AssetDiscovered] } else { Vec::new() },
+            events: if frequency == ScanFrequency::Weekly {
+                vec![ScanTrigger::AssetDiscovered]
+            } else {
+                Vec::new()
+            },
             next_run_at: next_run_at.filter(|_| enabled),
             enabled,
             created_at: tenant.created_at(now) + TimeDelta::hours(3),

@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, Datelike as _, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone as _, Utc, Weekday};
+use chrono::{
+    DateTime, Datelike as _, Days, MappedLocalTime, Months, NaiveDate, NaiveTime, TimeDelta, TimeZone as _,
+    Utc, Weekday,
+};
 use chrono_tz::Tz;
 
 use super::scan::ScanFrequency;
@@ -209,7 +212,11 @@ mod tests {
         let nightly = schedule(Recurrence::Daily, "02:30", "Europe/Berlin");
         assert_eq!(
             runs(&nightly, "2026-03-27T12:00:00Z", 3),
-            ["Sat 2026-03-28 02:30+0100 = 28T01:30Z", "Sun 2026-03-29 03:00+0200 = 29T01:00Z", "Mon 2026-03-30 02:30+0200 = 30T00:30Z"]
+            [
+                "Sat 2026-03-28 02:30+0100 = 28T01:30Z",
+                "Sun 2026-03-29 03:00+0200 = 29T01:00Z",
+                "Mon 2026-03-30 02:30+0200 = 30T00:30Z"
+            ]
         );
         // Right at the edges of the gap there is nothing special.
         let at_three = schedule(Recurrence::Daily, "03:00", "Europe/Berlin");
@@ -229,7 +236,11 @@ mod tests {
         let nightly = schedule(Recurrence::Daily, "02:30", "Europe/Berlin");
         assert_eq!(
             runs(&nightly, "2026-10-23T12:00:00Z", 3),
-            ["Sat 2026-10-24 02:30+0200 = 24T00:30Z", "Sun 2026-10-25 02:30+0200 = 25T00:30Z", "Mon 2026-10-26 02:30+0100 = 26T01:30Z"]
+            [
+                "Sat 2026-10-24 02:30+0200 = 24T00:30Z",
+                "Sun 2026-10-25 02:30+0200 = 25T00:30Z",
+                "Mon 2026-10-26 02:30+0100 = 26T01:30Z"
+            ]
         );
         // Asked between the two of them, the second one is none.
         assert_eq!(runs(&nightly, "2026-10-25T01:00:00Z", 1), ["Mon 2026-10-26 02:30+0100 = 26T01:30Z"]);
@@ -302,7 +313,9 @@ mod tests {
             let parsed = parse_start_time(text).map(|time| time.num_seconds_from_midnight() / 60);
             assert_eq!(parsed, minutes, "{text}");
         }
-        for text in ["", "2:30", "02:3", "24:00", "02:60", "02:30:00", "+2:30", "02.30", "ab:cd", "02:30 ", "٠٢:٣٠"] {
+        for text in
+            ["", "2:30", "02:3", "24:00", "02:60", "02:30:00", "+2:30", "02.30", "ab:cd", "02:30 ", "٠٢:٣٠"]
+        {
             assert_eq!(parse_start_time(text), None, "{text}");
         }
     }
@@ -323,10 +336,12 @@ mod tests {
             (0..7_usize).prop_map(|nth| Recurrence::Weekly(DayOfWeek::ALL[nth])),
             (1..=31_u8).prop_map(Recurrence::Monthly),
         ];
-        (recurrence, 0..1440_u32, 0..chrono_tz::TZ_VARIANTS.len()).prop_map(|(recurrence, minute, zone)| Schedule {
-            recurrence,
-            start_time: NaiveTime::from_num_seconds_from_midnight_opt(minute * 60, 0).unwrap(),
-            time_zone: TimeZone(chrono_tz::TZ_VARIANTS[zone]),
+        (recurrence, 0..1440_u32, 0..chrono_tz::TZ_VARIANTS.len()).prop_map(|(recurrence, minute, zone)| {
+            Schedule {
+                recurrence,
+                start_time: NaiveTime::from_num_seconds_from_midnight_opt(minute * 60, 0).unwrap(),
+                time_zone: TimeZone(chrono_tz::TZ_VARIANTS[zone]),
+            }
         })
     }
 

@@ -37,7 +37,11 @@ impl From<StoreError> for Refusal {
 }
 
 /// The user whose token came with a request; whether it is a scanner's, a transaction tells.
-pub(super) fn subject(headers: &HeaderMap, verifier: &Verifier, now: DateTime<Utc>) -> Result<UserId, Refusal> {
+pub(super) fn subject(
+    headers: &HeaderMap,
+    verifier: &Verifier,
+    now: DateTime<Utc>,
+) -> Result<UserId, Refusal> {
     let token = auth::bearer(headers).map_err(Refusal::Token)?.ok_or(Refusal::Unauthenticated)?;
     Ok(verifier.verify(token, now).map_err(Refusal::Token)?.subject)
 }
@@ -50,7 +54,9 @@ pub(super) fn holder(headers: &HeaderMap, scanner: UserId) -> Result<Holder, Ref
         _ => None,
     };
     let lease = lease.ok_or_else(|| {
-        Refusal::Input(format!("say which lease is yours, once: `{LEASE_HEADER}: ` and what `/scans/claim` answered as `lease`"))
+        Refusal::Input(format!(
+            "say which lease is yours, once: `{LEASE_HEADER}: ` and what `/scans/claim` answered as `lease`"
+        ))
     })?;
     Ok(Holder { scanner, lease })
 }

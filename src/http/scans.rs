@@ -187,7 +187,8 @@ async fn scanner_name(writer: &mut Writer) -> Result<String, Refusal> {
 }
 
 fn object<T: DeserializeOwned>(body: &[u8], like: &str) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::Input(format!("the body is not like `{like}`: {error}")))
+    serde_json::from_slice(body)
+        .map_err(|error| Refusal::Input(format!("the body is not like `{like}`: {error}")))
 }
 
 /// A text of the body, trimmed.

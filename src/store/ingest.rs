@@ -104,7 +104,7 @@ pub async fn standing(writer: &mut Writer, customer: CustomerId) -> Result<Stand
     Ok(match (row.kind.parse()?, row.registered) {
         (ViewerKind::Scanner, true) => {
             Standing::Registered(Registration { customer, scanner: row.name, order: None })
-        },
+        }
         (ViewerKind::Scanner, false) => Standing::NotRegistered,
         (ViewerKind::PartnerUser | ViewerKind::CustomerUser | ViewerKind::PlatformAdmin, _) => {
             Standing::NotAScanner
@@ -292,8 +292,7 @@ impl Upload<'_> {
         let customer = self.registration.customer.0;
         // A scan that was asked for has one report for all of the document.
         if self.registration.order.is_none() {
-            let report =
-                Reported { tools: Some(run.tool.clone()), new: applied.new, fixed: applied.fixed };
+            let report = Reported { tools: Some(run.tool.clone()), new: applied.new, fixed: applied.fixed };
             lease::report(self.writer, (self.registration.customer, applied.scan), &report).await?;
         }
         sqlx::query!(

@@ -117,8 +117,7 @@ impl TenantList for ScanSchedules {
 
     const NAME: &'static str = "Customer.scanSchedules";
     const TABLE: &'static str = "scan_schedules";
-    const COLUMNS: &'static str =
-        "t.customer_id, t.id, t.profile, t.frequency, t.start_time, t.time_zone, t.day_of_week, \
+    const COLUMNS: &'static str = "t.customer_id, t.id, t.profile, t.frequency, t.start_time, t.time_zone, t.day_of_week, \
          t.day_of_month, t.events, t.next_run_at, t.enabled, t.created_at";
     const SORT: SortKey = newest_first("t.created_at");
 
@@ -156,8 +155,7 @@ impl TenantList for Scans {
 
     const NAME: &'static str = "Customer.scans";
     const TABLE: &'static str = "scans";
-    const COLUMNS: &'static str =
-        "t.customer_id, t.id, t.profile, t.trigger, t.status, t.requested_at, t.started_at, t.finished_at, \
+    const COLUMNS: &'static str = "t.customer_id, t.id, t.profile, t.trigger, t.status, t.requested_at, t.started_at, t.finished_at, \
          t.failure";
     const SORT: SortKey = newest_first("t.requested_at");
 
@@ -278,8 +276,7 @@ pub async fn scan_targets(
     reader: &mut Reader,
     scans: &[(Grant<Posture>, Uuid)],
 ) -> Result<Vec<((CustomerId, Uuid), Asset)>, StoreError> {
-    let (customers, ids): (Vec<_>, Vec<_>) =
-        scans.iter().map(|(grant, scan)| (grant.of().0, *scan)).unzip();
+    let (customers, ids): (Vec<_>, Vec<_>) = scans.iter().map(|(grant, scan)| (grant.of().0, *scan)).unzip();
     let rows = sqlx::query_as!(
         TargetRow,
         "select s.customer_id, s.scan_id as of_id, a.id, a.kind, a.value, a.first_seen_at

@@ -61,7 +61,10 @@ async fn asked_for(client: &Client, customer: CustomerId) -> String {
         "mutation {{ runScan(input: {{ customerId: \"{id}\", profile: \"full\" }}) {{ scan {{ id }} userErrors {{ message }} }} }}"
     );
     let reply = client.ask(&document).await;
-    reply.body["data"]["runScan"]["scan"]["id"].as_str().unwrap_or_else(|| panic!("{}", reply.text)).to_owned()
+    reply.body["data"]["runScan"]["scan"]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{}", reply.text))
+        .to_owned()
 }
 
 /// A scan that a scanner has in hand.
@@ -77,7 +80,11 @@ impl InHand {
         let reply = post(client, "/scans/claim", "").await;
         assert_eq!(reply.status, 200, "{}", reply.text);
         let text = |field: &str| reply.body[field].as_str().unwrap().to_owned();
-        Self { scan: text("scan"), customer: text("customer"), client: client.header("scan-lease", &text("lease")) }
+        Self {
+            scan: text("scan"),
+            customer: text("customer"),
+            client: client.header("scan-lease", &text("lease")),
+        }
     }
 
     async fn tell(&self, what: &str, body: &str) -> Reply {
@@ -91,7 +98,10 @@ impl InHand {
 }
 
 async fn rows(owner: &mut PgConnection, query: &str) -> Vec<String> {
-    sqlx::query_scalar(AssertSqlSafe(format!("select t::text from ({query}) t"))).fetch_all(owner).await.unwrap()
+    sqlx::query_scalar(AssertSqlSafe(format!("select t::text from ({query}) t")))
+        .fetch_all(owner)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -111,12 +121,15 @@ async fn a_scanner_claims_a_scan_starts_it_and_its_results_end_it() {
     let (scan, lease) = (reply.body["scan"].as_str().unwrap(), reply.body["lease"].as_str().unwrap());
     assert_eq!(
         (reply.status, reply.body.clone()),
-        (200, json!({
-            "scan": scan, "customer": id.to_string(), "profile": "web", "trigger": "MANUAL",
-            "requestedAt": "2026-06-15T12:00:00Z", "attempt": 1,
-            "targets": [{ "kind": "DOMAIN", "value": "acme.example" }],
-            "lease": lease, "leaseExpiresAt": "2026-06-15T12:10:00Z",
-        }))
+        (
+            200,
+            json!({
+                "scan": scan, "customer": id.to_string(), "profile": "web", "trigger": "MANUAL",
+                "requestedAt": "2026-06-15T12:00:00Z", "attempt": 1,
+                "targets": [{ "kind": "DOMAIN", "value": "acme.example" }],
+                "lease": lease, "leaseExpiresAt": "2026-06-15T12:10:00Z",
+            })
+        )
     );
     let shown = format!(
         "{{ node(id: \"{scan}\") {{ ... on Scan {{ status startedAt finishedAt failure \
@@ -200,7 +213,8 @@ async fn the_same_results_end_another_scan() {
     assert_eq!(in_hand.results(&two).await.body["status"], "unchanged");
     let GlobalId::Scan(_, id) = in_hand.scan.parse().unwrap() else { unreachable!() };
     assert_eq!(
-        rows(&mut owner, &format!("select tool_name, new_findings from scan_reports where scan_id = '{id}'")).await,
+        rows(&mut owner, &format!("select tool_name, new_findings from scan_reports where scan_id = '{id}'"))
+            .await,
         [r#"("probe, second",3)"#]
     );
     // One without a run says that nothing was found.
@@ -208,7 +222,10 @@ async fn the_same_results_end_another_scan() {
     let in_hand = InHand::claim(&scanner).await;
     let reply = in_hand.results(&json!({ "version": "2.1.0", "runs": [] })).await;
     assert_eq!(reply.status, 200, "{}", reply.text);
-    let shown = format!("{{ node(id: \"{}\") {{ ... on Scan {{ status report {{ newFindings toolName }} }} }} }}", in_hand.scan);
+    let shown = format!(
+        "{{ node(id: \"{}\") {{ ... on Scan {{ status report {{ newFindings toolName }} }} }} }}",
+        in_hand.scan
+    );
     assert_eq!(
         partner.data(&shown).await["node"],
         json!({ "status": "SUCCEEDED", "report": { "newFindings": 0, "toolName": null } })
@@ -284,9 +301,14 @@ async fn a_lease_that_expires_lets_the_next_scanner_have_the_scan_three_times_at
     // Somebody else begins anew, and the first one stays away.
     let second = InHand::claim(&both).await;
     assert_eq!(second.scan, scan);
-    assert_eq!(partner.data(&shown).await["node"], json!({ "status": "QUEUED", "startedAt": null, "failure": null }));
+    assert_eq!(
+        partner.data(&shown).await["node"],
+        json!({ "status": "QUEUED", "startedAt": null, "failure": null })
+    );
     assert_eq!(second.tell("start", "").await.status, 200);
-    for reply in [first.tell("start", "").await, first.tell("renew", "").await, first.results(&document).await] {
+    for reply in
+        [first.tell("start", "").await, first.tell("renew", "").await, first.results(&document).await]
+    {
         assert_eq!(reply.status, 409, "{}", reply.text);
     }
     app.clock.advance(TimeDelta::minutes(10));
@@ -304,7 +326,8 @@ async fn a_lease_that_expires_lets_the_next_scanner_have_the_scan_three_times_at
     );
     let mut owner = app.owner().await;
     assert_eq!(
-        rows(&mut owner, "select actor, reason from customer_audit_events where action = 'scan.failed'").await,
+        rows(&mut owner, "select actor, reason from customer_audit_events where action = 'scan.failed'")
+            .await,
         [r#"(worker,"no scanner that took it has finished it")"#]
     );
 }
@@ -318,8 +341,10 @@ async fn a_lease_is_of_one_scanner() {
     let reply = post(&app.sign_in(of_acme), "/scans/claim", "").await;
     assert_eq!(reply.status, 204);
     let mut owner = app.owner().await;
-    let lease: uuid::Uuid =
-        sqlx::query_scalar("select lease_id from scans where lease_id is not null").fetch_one(&mut owner).await.unwrap();
+    let lease: uuid::Uuid = sqlx::query_scalar("select lease_id from scans where lease_id is not null")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
     let other = InHand {
         client: app.sign_in(of_both).header("scan-lease", &lease.to_string()),
         scan: in_hand.scan.clone(),
@@ -338,7 +363,15 @@ async fn a_scanner_says_why_a_scan_failed() {
     let (partner, scanner) = (app.sign_in(admin), app.sign_in(of_acme));
     let scan = asked_for(&partner, acme).await;
     let in_hand = InHand::claim(&scanner).await;
-    for body in ["", "{}", "[]", r#"{"reason":7}"#, r#"{"reason":"  "}"#, r#"{"reason":"a\u0000b"}"#, r#"{"reason":"x","more":1}"#] {
+    for body in [
+        "",
+        "{}",
+        "[]",
+        r#"{"reason":7}"#,
+        r#"{"reason":"  "}"#,
+        r#"{"reason":"a\u0000b"}"#,
+        r#"{"reason":"x","more":1}"#,
+    ] {
         let reply = in_hand.tell("fail", body).await;
         assert_eq!((reply.status, reply.codes()), (400, vec!["BAD_USER_INPUT"]), "{body} {}", reply.text);
     }
@@ -352,11 +385,13 @@ async fn a_scanner_says_why_a_scan_failed() {
     for reply in [in_hand.tell("start", "").await, in_hand.results(&log(&["error"])).await] {
         assert_eq!((reply.status, reply.codes()), (409, vec!["LEASE_LOST"]), "{}", reply.text);
     }
-    let data = partner.data(&format!("{{ node(id: \"{scan}\") {{ ... on Scan {{ status failure }} }} }}")).await;
+    let data =
+        partner.data(&format!("{{ node(id: \"{scan}\") {{ ... on Scan {{ status failure }} }} }}")).await;
     assert_eq!(data["node"], json!({ "status": "FAILED", "failure": "no route to host" }));
     let mut owner = app.owner().await;
     assert_eq!(
-        rows(&mut owner, "select actor, reason from customer_audit_events where action = 'scan.failed'").await,
+        rows(&mut owner, "select actor, reason from customer_audit_events where action = 'scan.failed'")
+            .await,
         [r#"("scan a","no route to host")"#]
     );
 }
@@ -405,7 +440,8 @@ async fn everyone_else_is_turned_away_and_told_nothing() {
             (partner.clone(), 403, "FORBIDDEN"),
             (app.sign_in(reader), 403, "FORBIDDEN"),
         ] {
-            let reply = post(&client.header("scan-lease", &lease), &door, r#"{"version":"1","reason":"1"}"#).await;
+            let reply =
+                post(&client.header("scan-lease", &lease), &door, r#"{"version":"1","reason":"1"}"#).await;
             assert_eq!((reply.status, reply.codes()), (status, vec![code]), "{door} {}", reply.text);
         }
     }
@@ -430,7 +466,11 @@ async fn everyone_else_is_turned_away_and_told_nothing() {
         // Its own, by a lease that it does not have, or none.
         let reply = post(&scanner, &format!("/scans/{own}/{what}"), r#"{"reason":"x"}"#).await;
         assert_eq!((reply.status, reply.codes()), (409, vec!["LEASE_LOST"]), "{}", reply.text);
-        for client in [app.sign_in(of_acme), app.sign_in(of_acme).header("scan-lease", "mine"), scanner.header("scan-lease", &lease)] {
+        for client in [
+            app.sign_in(of_acme),
+            app.sign_in(of_acme).header("scan-lease", "mine"),
+            scanner.header("scan-lease", &lease),
+        ] {
             let reply = post(&client, &format!("/scans/{own}/{what}"), r#"{"reason":"x"}"#).await;
             assert_eq!((reply.status, reply.codes()), (400, vec!["BAD_USER_INPUT"]), "{}", reply.text);
         }
@@ -502,7 +542,8 @@ async fn a_model_that_changes_while_a_scan_runs_takes_nothing_from_the_customer(
         (format!("cancelScan(input: {{ scanId: \"{scan}\" }})"), "NOT_FOUND"),
         (format!("runScan(input: {{ customerId: \"{id}\", profile: \"full\" }})"), "NOT_PERMITTED"),
     ] {
-        let reply = partner.ask(&format!("mutation {{ done: {mutation} {{ userErrors {{ code }} }} }}")).await;
+        let reply =
+            partner.ask(&format!("mutation {{ done: {mutation} {{ userErrors {{ code }} }} }}")).await;
         assert_eq!(reply.body["data"]["done"]["userErrors"][0]["code"], code, "{}", reply.text);
     }
 
@@ -539,18 +580,27 @@ async fn new_assets_queue_one_scan_for_each_schedule_that_asks_and_never_lead_in
     listens(&mut world, acme, &[ScanTrigger::AssetDiscovered]);
     listens(&mut world, bolt, &[ScanTrigger::AssetDiscovered]);
     let first = world.rows.scan_schedules.iter().find(|row| row.id == posture.schedule).unwrap().clone();
-    for (nth, (enabled, events)) in
-        [(true, vec![ScanTrigger::AssetDiscovered]), (false, vec![ScanTrigger::AssetDiscovered]), (true, Vec::new())]
-            .into_iter()
-            .enumerate()
+    for (nth, (enabled, events)) in [
+        (true, vec![ScanTrigger::AssetDiscovered]),
+        (false, vec![ScanTrigger::AssetDiscovered]),
+        (true, Vec::new()),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let id = posture_gateway::domain::ids::ScanScheduleId(uuid::Uuid::from_u128(nth as u128));
-        world.rows.scan_schedules.push(posture_gateway::store::seed::ScanSchedule { id, enabled, events, ..first.clone() });
+        world.rows.scan_schedules.push(posture_gateway::store::seed::ScanSchedule {
+            id,
+            enabled,
+            events,
+            ..first.clone()
+        });
     }
     let app = App::start(world).await;
     let scanner = app.sign_in(of_acme);
     let mut owner = app.owner().await;
-    let queued = "select trigger, count(*), count(distinct schedule_id) from scans where status = 'QUEUED' group by 1";
+    let queued =
+        "select trigger, count(*), count(distinct schedule_id) from scans where status = 'QUEUED' group by 1";
     let upload = async |document: Value| {
         let path = format!("/ingest/sarif?customer={}", GlobalId::Customer(acme));
         let reply = post(&scanner, &path, &document.to_string()).await;
@@ -560,7 +610,11 @@ async fn new_assets_queue_one_scan_for_each_schedule_that_asks_and_never_lead_in
     upload(log(&["error", "error", "error"])).await;
     assert_eq!(rows(&mut owner, queued).await, ["(ASSET_DISCOVERED,2,2)"]);
     assert_eq!(
-        rows(&mut owner, "select actor, new_value from customer_audit_events where action = 'scan.requested'").await,
+        rows(
+            &mut owner,
+            "select actor, new_value from customer_audit_events where action = 'scan.requested'"
+        )
+        .await,
         [r#"("scan a","full, ASSET_DISCOVERED")"#; 2]
     );
     // Nothing new: nothing asked for.

@@ -57,7 +57,10 @@ fn due(world: &mut World, schedules: usize, at: DateTime<Utc>) -> CustomerId {
 
 /// What a query answers, a line a row.
 async fn rows(owner: &mut PgConnection, query: &str) -> Vec<String> {
-    sqlx::query_scalar(AssertSqlSafe(format!("select t::text from ({query}) t"))).fetch_all(owner).await.unwrap()
+    sqlx::query_scalar(AssertSqlSafe(format!("select t::text from ({query}) t")))
+        .fetch_all(owner)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -127,15 +130,22 @@ async fn over_both_changes_of_the_clocks_each_night_has_one_scan() {
     let app = App::start(world).await;
     let mut owner = app.owner().await;
     let mut found = Vec::new();
-    for (start, first) in [("2026-10-23T12:00:00Z", "2026-10-24T00:30:00Z"), ("2027-03-26T12:00:00Z", "2027-03-27T01:30:00Z")] {
-        app.as_owner(&format!("delete from scan_targets; delete from scans; update scan_schedules set next_run_at = '{first}'")).await;
+    for (start, first) in
+        [("2026-10-23T12:00:00Z", "2026-10-24T00:30:00Z"), ("2027-03-26T12:00:00Z", "2027-03-27T01:30:00Z")]
+    {
+        app.as_owner(&format!(
+            "delete from scan_targets; delete from scans; update scan_schedules set next_run_at = '{first}'"
+        ))
+        .await;
         let clock = Clock::fixed(start.parse().unwrap());
         let worker = Worker::new(app.database.clone(), clock.clone());
         for _ in 0..72 {
             worker.once().await.unwrap();
             clock.advance(TimeDelta::hours(1));
         }
-        found.push(rows(&mut owner, "select due_at at time zone 'Europe/Berlin' from scans order by due_at").await);
+        found.push(
+            rows(&mut owner, "select due_at at time zone 'Europe/Berlin' from scans order by due_at").await,
+        );
     }
     let night = |text: &str| format!(r#"("{text}")"#);
     assert_eq!(found[0], ["2026-10-24 02:30:00", "2026-10-25 02:30:00", "2026-10-26 02:30:00"].map(night));
@@ -165,7 +175,11 @@ async fn of_several_workers_at_once_each_schedule_has_one_scan() {
     one.once().await.unwrap();
     let mut owner = app.owner().await;
     assert_eq!(
-        rows(&mut owner, "select count(*), count(distinct schedule_id), min(due_at) = max(due_at) from scans").await,
+        rows(
+            &mut owner,
+            "select count(*), count(distinct schedule_id), min(due_at) = max(due_at) from scans"
+        )
+        .await,
         ["(350,350,t)"]
     );
     assert_eq!(

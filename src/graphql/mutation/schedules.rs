@@ -193,10 +193,7 @@ async fn operated(
             }
         };
     }
-    Ok(locked
-        .into_iter()
-        .map(|(customer, found)| (found, operators.remove(&customer).flatten()))
-        .collect())
+    Ok(locked.into_iter().map(|(customer, found)| (found, operators.remove(&customer).flatten())).collect())
 }
 
 async fn plan<'i>(
@@ -255,7 +252,8 @@ fn recurring(input: &CreateScanSchedulesInput) -> Result<Schedule, Refusal> {
     let only_for = |field, frequency| {
         Err(Refusal::invalid(field, format!("`{field}` is for {frequency} alone: leave it out")))
     };
-    let recurrence = match (scan::ScanFrequency::from(input.frequency), input.day_of_week, input.day_of_month) {
+    let recurrence = match (scan::ScanFrequency::from(input.frequency), input.day_of_week, input.day_of_month)
+    {
         (scan::ScanFrequency::Daily | scan::ScanFrequency::Monthly, Some(_), _) => {
             return only_for("dayOfWeek", "WEEKLY");
         }

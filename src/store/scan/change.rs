@@ -252,7 +252,9 @@ impl Changes<'_> {
         });
         if !new.targets.is_empty() {
             self.change(|sql| {
-                sql.push("insert into scan_schedule_targets (customer_id, scan_schedule_id, asset_id) select ");
+                sql.push(
+                    "insert into scan_schedule_targets (customer_id, scan_schedule_id, asset_id) select ",
+                );
                 sql.push_bind(customer.id.0).push(", ").push_bind(id.0).push(", unnest(");
                 sql.push_bind(new.targets.iter().map(|asset| asset.0).collect::<Vec<_>>()).push("::uuid[])");
             });
@@ -279,8 +281,7 @@ impl Changes<'_> {
         schedule: &FoundSchedule,
         enabled: bool,
     ) -> &mut Self {
-        let next: Option<DateTime<Utc>> =
-            enabled.then(|| next_run(&schedule.schedule, self.author().now));
+        let next: Option<DateTime<Utc>> = enabled.then(|| next_run(&schedule.schedule, self.author().now));
         self.change(|sql| {
             sql.push("update scan_schedules set enabled = ").push_bind(enabled);
             sql.push(", next_run_at = ").push_bind(next);
@@ -314,7 +315,11 @@ impl Changes<'_> {
         self.record_operation(
             customer,
             by,
-            &Event { action: "scan_schedule.deleted", old_value: Some(&schedule.profile), ..Event::default() },
+            &Event {
+                action: "scan_schedule.deleted",
+                old_value: Some(&schedule.profile),
+                ..Event::default()
+            },
         )
     }
 }

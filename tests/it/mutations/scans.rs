@@ -152,7 +152,11 @@ fn every_write(customer: CustomerId, posture: &Posture, waiting: ScanId) -> Vec<
 }
 
 async fn write(client: &Client, (field, input): &(&str, String)) -> Vec<String> {
-    codes(&client.ask(&format!("mutation {{ {field}(input: {{ {input} }}) {{ userErrors {{ code }} }} }}")).await)
+    codes(
+        &client
+            .ask(&format!("mutation {{ {field}(input: {{ {input} }}) {{ userErrors {{ code }} }} }}"))
+            .await,
+    )
 }
 
 /// Every write, of a partner's ADMIN and an assigned OPERATOR, under every model, status, ceiling and consent; and of the customer's
@@ -168,8 +172,11 @@ async fn every_write_under_every_model_privilege_and_portal() {
     let trials = [(AccessStatus::Trial, Some(days(3))), (AccessStatus::Trial, Some(days(-1)))];
     for (nth, model) in OperatingModel::ALL.iter().enumerate() {
         for (status, trial) in sold.into_iter().chain(trials) {
-            for (ceiling, consent) in [(Privilege::None, Manage), (Support, Manage), (Manage, Support), (Manage, Manage)] {
-                let portal = [PortalAccess::Disabled, PortalAccess::ReadOnly, PortalAccess::Full][(nth + cells.len()) % 3];
+            for (ceiling, consent) in
+                [(Privilege::None, Manage), (Support, Manage), (Manage, Support), (Manage, Manage)]
+            {
+                let portal = [PortalAccess::Disabled, PortalAccess::ReadOnly, PortalAccess::Full]
+                    [(nth + cells.len()) % 3];
                 let customer = world.customer(partner, &format!("Customer {}", cells.len()), portal);
                 let mut terms = Terms::of(*model).status(status).ceiling(ceiling).consent(consent);
                 terms.trial_ends_at = trial;
@@ -177,9 +184,11 @@ async fn every_write_under_every_model_privilege_and_portal() {
                 world.assign(operator, customer, access);
                 let posture = world.posture(customer);
                 let waiting = queued(&mut world, customer);
-                let own = world.customer_user(customer, CustomerRole::Admin, &format!("Admin {}", cells.len()));
+                let own =
+                    world.customer_user(customer, CustomerRole::Admin, &format!("Admin {}", cells.len()));
                 let running = status == AccessStatus::Active || trial == Some(days(3));
-                let sees = running && *model != OperatingModel::CustomerManaged && ceiling.min(consent) >= Support;
+                let sees =
+                    running && *model != OperatingModel::CustomerManaged && ceiling.min(consent) >= Support;
                 let operates =
                     sees && *model == OperatingModel::FullyManaged && ceiling.min(consent) == Manage;
                 cells.push((customer, posture, waiting, sees, operates, own, portal));
@@ -208,7 +217,13 @@ async fn every_write_under_every_model_privilege_and_portal() {
                     continue;
                 }
                 PortalAccess::ReadOnly => "NOT_PERMITTED",
-                PortalAccess::Disabled => if of_customer { "NOT_PERMITTED" } else { "NOT_FOUND" },
+                PortalAccess::Disabled => {
+                    if of_customer {
+                        "NOT_PERMITTED"
+                    } else {
+                        "NOT_FOUND"
+                    }
+                }
             };
             assert_eq!(write(&app.sign_in(own), document).await, [expected], "{portal:?} {document:?}");
         }
@@ -246,13 +261,22 @@ async fn what_is_not_well_formed_is_named_and_nothing_changes() {
         ("targetIds", json!(["nothing"]), "NOT_FOUND"),
         ("targetIds", json!([own, foreign]), "NOT_FOUND"),
         ("targetIds", json!([smuggled]), "NOT_FOUND"),
-        ("targetIds", json!([GlobalId::Finding(acme.customer, acme.posture.finding).to_string()]), "NOT_FOUND"),
+        (
+            "targetIds",
+            json!([GlobalId::Finding(acme.customer, acme.posture.finding).to_string()]),
+            "NOT_FOUND",
+        ),
     ] {
         let mut input = of(acme.customer);
         input[field] = value;
         let reply = run(&admin, input).await;
         let error = &reply.body["data"]["runScan"]["userErrors"][0];
-        assert_eq!((error["code"].as_str(), &error["field"]), (Some(code), &json!(["input", field])), "{}", reply.text);
+        assert_eq!(
+            (error["code"].as_str(), &error["field"]),
+            (Some(code), &json!(["input", field])),
+            "{}",
+            reply.text
+        );
     }
     assert_eq!(everything(&app).await, before);
 }

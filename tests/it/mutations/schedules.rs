@@ -15,7 +15,8 @@ async fn create(client: &Client, customers: &[CustomerId], more: Value) -> Reply
         scanSchedules { profile frequency startTime timeZone dayOfWeek dayOfMonth events nextRunAt enabled targets { value } } \
         userErrors { code message field } } }";
     let ids: Vec<_> = customers.iter().map(|id| GlobalId::Customer(*id).to_string()).collect();
-    let mut input = json!({ "customerIds": ids, "profile": "full", "frequency": "DAILY", "startTime": "02:30" });
+    let mut input =
+        json!({ "customerIds": ids, "profile": "full", "frequency": "DAILY", "startTime": "02:30" });
     input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     client.query(document, json!({ "input": input })).await
 }
@@ -52,8 +53,7 @@ async fn book() -> Book {
         world.posture(customer);
         customer
     };
-    let operated =
-        [sell(birch, "One", Terms::fully_managed()), sell(birch, "Two", Terms::fully_managed())];
+    let operated = [sell(birch, "One", Terms::fully_managed()), sell(birch, "Two", Terms::fully_managed())];
     let seen = sell(birch, "Three", Terms::co_managed());
     let foreign = sell(cedar, "Four", Terms::fully_managed());
     let app = App::start(world).await;
@@ -103,7 +103,11 @@ async fn defaults_are_utc_monday_and_the_first() {
         (json!({ "frequency": "MONTHLY" }), "2026-07-01T02:30:00+00:00"),
     ] {
         let reply = create(&partner, &[one], more).await;
-        assert_eq!(reply.body["data"]["createScanSchedules"]["scanSchedules"][0]["nextRunAt"], next, "{}", reply.text);
+        assert_eq!(
+            reply.body["data"]["createScanSchedules"]["scanSchedules"][0]["nextRunAt"], next,
+            "{}",
+            reply.text
+        );
     }
 }
 
@@ -149,11 +153,15 @@ async fn where_one_customer_is_refused_nobody_gets_a_schedule_and_it_is_named() 
             reply.text
         );
         if code == "NOT_PERMITTED" {
-            assert!(error["message"].as_str().unwrap().starts_with("Three: scheduling scans takes "), "{error}");
+            assert!(
+                error["message"].as_str().unwrap().starts_with("Three: scheduling scans takes "),
+                "{error}"
+            );
         }
     }
     // What is another partner's and what is not there are the same to the byte.
-    let texts = [foreign, nowhere].map(async |customer| create(&partner, &[one, customer], json!({})).await.text);
+    let texts =
+        [foreign, nowhere].map(async |customer| create(&partner, &[one, customer], json!({})).await.text);
     let [foreign, nowhere] = texts;
     assert_eq!(foreign.await, nowhere.await);
     let many = vec![one; 201];
@@ -185,7 +193,12 @@ async fn what_is_not_well_formed_is_named_and_nothing_changes() {
     ] {
         let reply = create(&partner, &[one], more).await;
         let error = &reply.body["data"]["createScanSchedules"]["userErrors"][0];
-        assert_eq!((error["code"].as_str(), &error["field"]), (Some("INVALID"), &json!(["input", field])), "{}", reply.text);
+        assert_eq!(
+            (error["code"].as_str(), &error["field"]),
+            (Some("INVALID"), &json!(["input", field])),
+            "{}",
+            reply.text
+        );
     }
     let reply = create(&partner, &[one, two], json!({ "targetIds": ["nothing"] })).await;
     assert_eq!(codes(&reply), ["INVALID"], "{}", reply.text);
@@ -268,7 +281,8 @@ async fn calls_over_the_same_customers_do_not_stand_in_each_others_way() {
     let backwards: Vec<_> = customers.iter().rev().copied().collect();
     for _ in 0..3 {
         let (ada, eve) = (app.sign_in(ada), app.sign_in(eve));
-        let (one, two) = tokio::join!(create(&ada, &customers, json!({})), create(&eve, &backwards, json!({})));
+        let (one, two) =
+            tokio::join!(create(&ada, &customers, json!({})), create(&eve, &backwards, json!({})));
         for reply in [one, two] {
             assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
         }

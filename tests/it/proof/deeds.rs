@@ -66,8 +66,10 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
         add("runScan", format!("customerId: \"{id}\", profile: \"full\""));
         add(
             "createScanSchedules",
-            format!("customerIds: [\"{id}\"], profile: \"full\", frequency: MONTHLY, dayOfMonth: 31, startTime: \"02:30\", \
-                     timeZone: \"Europe/Berlin\", events: [ASSET_DISCOVERED]"),
+            format!(
+                "customerIds: [\"{id}\"], profile: \"full\", frequency: MONTHLY, dayOfMonth: 31, startTime: \"02:30\", \
+                     timeZone: \"Europe/Berlin\", events: [ASSET_DISCOVERED]"
+            ),
         );
     }
     for row in shown.scans.iter().filter(|row| eyes.security(row.customer_id)) {

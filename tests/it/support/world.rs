@@ -387,7 +387,11 @@ impl World {
             scan_schedule_id: schedule,
             asset_id: asset,
         });
-        self.rows.scan_targets.push(seed::ScanTarget { customer_id: customer, scan_id: scan, asset_id: asset });
+        self.rows.scan_targets.push(seed::ScanTarget {
+            customer_id: customer,
+            scan_id: scan,
+            asset_id: asset,
+        });
         let component = ComponentId(self.id());
         self.rows.components.push(seed::Component {
             customer_id: customer,

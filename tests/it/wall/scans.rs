@@ -61,7 +61,9 @@ async fn who_operates_writes_scans_and_schedules_and_nobody_else() {
         };
         let inserts = [
             scan("MANUAL", "QUEUED"),
-            format!("insert into scan_targets select customer_id, id, '{asset}' from scans where customer_id = '{id}' and profile = 'waits'"),
+            format!(
+                "insert into scan_targets select customer_id, id, '{asset}' from scans where customer_id = '{id}' and profile = 'waits'"
+            ),
             format!(
                 "insert into scan_schedules (customer_id, id, profile, frequency, start_time, created_at) \
                  values ('{id}', gen_random_uuid(), 'x', 'DAILY', '02:30', now())"
@@ -95,10 +97,14 @@ async fn who_operates_writes_scans_and_schedules_and_nobody_else() {
                 "update scans set requested_at = now()".to_owned(),
                 "delete from scans".to_owned(),
                 "update scan_schedules set profile = 'x'".to_owned(),
-                "insert into vulnerability_database_versions select customer_id, 'x', now() from customers".to_owned(),
+                "insert into vulnerability_database_versions select customer_id, 'x', now() from customers"
+                    .to_owned(),
             ] {
                 let outcome = attempt(&mut gateway, "posture_writer", &viewer, &sql).await;
-                assert!(outcome == Err(DENIED.to_owned()) || outcome == Ok(0), "{persona:?}: {sql}: {outcome:?}");
+                assert!(
+                    outcome == Err(DENIED.to_owned()) || outcome == Ok(0),
+                    "{persona:?}: {sql}: {outcome:?}"
+                );
             }
         }
     }
