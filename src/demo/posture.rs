@@ -10,6 +10,7 @@ use super::findings;
 use crate::domain::asset::AssetKind;
 use crate::domain::ids::{AssetId, ComponentId, ScanId, ScanScheduleId};
 use crate::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
+use crate::domain::schedule::DayOfWeek;
 use crate::store::seed::{self, deterministic_id};
 
 const PROFILES: [&str; 4] = ["full", "web", "network", "dependencies"];
@@ -206,6 +207,15 @@ fn schedules(
             profile: profile.to_owned(),
             frequency,
             start_time: hour,
+            time_zone: "UTC".to_owned(),
+            day_of_week: (frequency == ScanFrequency::Weekly).then_some(DayOfWeek::Monday),
+            day_of_month: (frequency == ScanFrequency::Monthly)
+                .then(|| next_run_at.and_then(|at| i16::try_from(at.day()).ok()).unwrap_or(1)),
+            events: if frequency == ScanFrequency::Weekly {
+                vec![ScanTrigger::AssetDiscovered]
+            } else {
+                Vec::new()
+            },
             next_run_at: next_run_at.filter(|_| enabled),
             enabled,
             created_at: tenant.created_at(now) + TimeDelta::hours(3),

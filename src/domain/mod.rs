@@ -11,6 +11,7 @@ pub mod ids;
 pub mod money;
 pub mod public_url;
 pub mod scan;
+pub mod schedule;
 pub mod secret;
 pub mod subscription;
 pub mod text_enum;

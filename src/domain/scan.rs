@@ -1,6 +1,19 @@
 //! Scans and their schedules.
 
+use chrono::TimeDelta;
+
 use super::text_enum::text_enum;
+
+/// How long a claimed scan is the scanner's, from each sign of life on.
+pub const LEASE: TimeDelta = TimeDelta::minutes(10);
+
+/// How often a scan is claimed before it is given up; policies of `posture_worker` say the same.
+pub const ATTEMPTS: i16 = 3;
+
+impl ScanTrigger {
+    /// What a schedule can wait for.
+    pub const EVENTS: [Self; 2] = [Self::AssetDiscovered, Self::VulnerabilityDatabaseUpdated];
+}
 
 text_enum! {
     /// Why a scan ran.

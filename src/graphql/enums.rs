@@ -232,6 +232,24 @@ mirror! {
         Monthly,
     }
 
+    /// A day of the week.
+    DayOfWeek = "crate::domain::schedule::DayOfWeek" {
+        /// The first one (ISO 8601).
+        Monday,
+        /// The second one.
+        Tuesday,
+        /// The third one.
+        Wednesday,
+        /// The fourth one.
+        Thursday,
+        /// The fifth one.
+        Friday,
+        /// The sixth one.
+        Saturday,
+        /// The last one.
+        Sunday,
+    }
+
     /// LAST_SCAN_AT and OPEN_FINDINGS read posture: an access whose posture is hidden sorts last in both directions, as
     /// if it had none. Equal ones follow by customer name.
     AccessOrderField = "crate::store::access::AccessOrderField" {

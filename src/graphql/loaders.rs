@@ -95,9 +95,18 @@ pub struct AssetFindingsKey(pub Grant<Posture>, pub AssetId);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReportKey(pub Grant<Posture>, pub ScanId);
 
-/// The targets of a schedule.
+/// What names targets.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct TargetsKey(pub Grant<Posture>, pub ScanScheduleId);
+pub enum Targeted {
+    /// A scan.
+    Scan(ScanId),
+    /// A schedule.
+    Schedule(ScanScheduleId),
+}
+
+/// The targets of a scan or a schedule.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TargetsKey(pub Grant<Posture>, pub Targeted);
 
 /// What a record of evidence is attached to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -346,14 +355,33 @@ impl Loader<TargetsKey> for Loaders {
     type Error = StoreError;
 
     async fn load(&self, keys: &[TargetsKey]) -> Result<HashMap<TargetsKey, Self::Value>, StoreError> {
-        let wanted: Vec<_> = keys.iter().map(|key| (key.0, key.1)).collect();
-        let mut targets: HashMap<(CustomerId, ScanScheduleId), Vec<Asset>> = HashMap::new();
-        for (key, asset) in store::scan::targets(&mut *self.0.reader().await?, &wanted).await? {
+        let (mut scans, mut schedules) = (Vec::new(), Vec::new());
+        for TargetsKey(grant, of) in keys {
+            match of {
+                Targeted::Scan(scan) => scans.push((*grant, scan.0)),
+                Targeted::Schedule(schedule) => schedules.push((*grant, schedule.0)),
+            }
+        }
+        let mut reader = self.0.reader().await?;
+        let mut rows = Vec::new();
+        if !scans.is_empty() {
+            rows.append(&mut store::scan::scan_targets(&mut reader, &scans).await?);
+        }
+        if !schedules.is_empty() {
+            rows.append(&mut store::scan::schedule_targets(&mut reader, &schedules).await?);
+        }
+        // Ids are random: a scan and a schedule have none in common.
+        let mut targets: HashMap<(CustomerId, Uuid), Vec<Asset>> = HashMap::new();
+        for (key, asset) in rows {
             targets.entry(key).or_default().push(asset);
         }
+        let id = |of| match of {
+            Targeted::Scan(scan) => scan.0,
+            Targeted::Schedule(schedule) => schedule.0,
+        };
         Ok(keys
             .iter()
-            .map(|key| (*key, Arc::new(targets.remove(&(key.0.of(), key.1)).unwrap_or_default())))
+            .map(|key| (*key, Arc::new(targets.remove(&(key.0.of(), id(key.1))).unwrap_or_default())))
             .collect())
     }
 }

@@ -32,6 +32,7 @@ use crate::graphql::loaders::AttachmentsKey;
 use crate::graphql::mutation::operate::operates;
 use crate::graphql::mutation::refusal;
 use crate::graphql::session::Session;
+use crate::graphql::shown::Showing;
 use crate::policy::{DataClass, Decision, Operation, Posture, decide, grant};
 use crate::store::change::{Author, Changes};
 use crate::store::evidence::{EvidenceFile, FoundEvidence, NewFile, find};
@@ -259,13 +260,19 @@ async fn download(
 ) -> Response {
     let download = async {
         let user = subject(&state, &headers)?;
+        let showing = Arc::new(Showing::default());
         let session = Session::new(
             Snapshot::new(state.database.clone(), Some(user), state.clock.now()),
             Arc::new(Hidden::new(Placement::default())),
+            Arc::clone(&showing),
             Batches::default(),
         );
         let found = session.batches().drive(shown(&session, key(id))).await;
-        session.snapshot().finish().await?;
+        // What a partner's user is given is recorded first, as what GraphQL shows.
+        match showing.take(request_id(&headers), None) {
+            Some(reads) => session.snapshot().finish_recording(&reads).await?,
+            None => session.snapshot().finish().await?,
+        }
         let (name, file) = found?;
         given(&state.files, name, &file).await
     };
@@ -282,6 +289,7 @@ async fn shown(session: &Session, key: Option<Key>) -> Result<(Name, EvidenceFil
     let Decision::Visible(grant) = grant::<Posture>(&viewer, &subject) else { return Err(Refusal::NotFound) };
     let attached = session.load(AttachmentsKey(grant, evidence)).await.map_err(failed)?;
     let file = attached.and_then(|attached| attached.file.clone()).ok_or(Refusal::NotFound)?;
+    session.note_shown(DataClass::Posture, [customer], ("Evidence", "file")).await.map_err(failed)?;
     Ok((Name { customer, evidence, object: file.object }, file))
 }
 

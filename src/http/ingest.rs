@@ -1,8 +1,10 @@
-//! `POST /ingest/sarif` and `POST /ingest/cyclonedx`: results of real scanners, by a scanner's token (DESIGN.md 8).
+//! `POST /ingest/sarif` and `POST /ingest/cyclonedx`: results of real scanners, by a scanner's token (DESIGN.md 8). With `scan=ID` they
+//! are those of a scan that the scanner has claimed, and end it.
 //!
 //! Who may is decided before a byte of the body is read; the document is read to its end before a transaction begins that
 //! writes; so whatever is wrong with it leaves nothing.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -18,14 +20,17 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use uuid::Uuid;
 
-use super::auth::{self, TokenError, Verifier};
+use super::auth::Verifier;
 use super::failure;
+use super::scanner::{self, holder, internal, subject};
 use crate::config::IngestLimits;
 use crate::domain::clock::Clock;
 use crate::domain::global_id::GlobalId;
-use crate::domain::ids::{CustomerId, UserId};
+use crate::domain::ids::{CustomerId, ScanId, UserId};
+use crate::domain::scan::ScanStatus;
 use crate::ingest::{self, Document, Encoding, Format, IngestError, Packed};
-use crate::store::ingest::{AppliedRun, Registration, Standing, apply, standing};
+use crate::store::ingest::{AppliedRun, Order, Registration, apply};
+use crate::store::scan::lease::{Hold, Holder, hold};
 use crate::store::{Database, StoreError, Writer};
 
 /// What the ingestion needs.
@@ -71,21 +76,22 @@ async fn cyclonedx(
 
 /// Why an upload is refused; in each case nothing of it stays.
 enum Refusal {
-    Unauthenticated,
-    Token(TokenError),
-    Forbidden,
-    Customer(&'static str),
-    NotFound,
+    Scanner(scanner::Refusal),
     Encoding,
     Document(IngestError),
     TooLate,
-    Store(StoreError),
     ReaderFailed,
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self::Store(error)
+        Self::Scanner(error.into())
+    }
+}
+
+impl From<scanner::Refusal> for Refusal {
+    fn from(refusal: scanner::Refusal) -> Self {
+        Self::Scanner(refusal)
     }
 }
 
@@ -100,49 +106,88 @@ struct Upload {
 impl Upload {
     async fn answer(self, state: &IngestState) -> Result<Response, Refusal> {
         let now = state.clock.now();
-        let token = auth::bearer(&self.headers).map_err(Refusal::Token)?.ok_or(Refusal::Unauthenticated)?;
-        let scanner = state.verifier.verify(token, now).map_err(Refusal::Token)?.subject;
-        let customer = customer(self.query.as_deref()).map_err(Refusal::Customer)?;
+        let scanner = subject(&self.headers, &state.verifier, now)?;
+        let customer = customer(self.query.as_deref())?;
+        let claimed = match scan(self.query.as_deref(), customer)? {
+            Some(scan) => Some((scan, holder(&self.headers, scanner)?)),
+            None => None,
+        };
         let encoding = encoding(&self.headers).ok_or(Refusal::Encoding)?;
 
-        let (writer, _) = open(state, scanner, customer).await?;
+        let (writer, _) = open(state, scanner, customer, claimed).await?;
         writer.commit().await?;
         let packed = Packed { encoding, limit: state.limits.decoded_bytes, format: Some(self.format) };
         let document = read(self.body, packed, state.limits).await?;
 
         // Asked again: reading may have taken minutes.
-        let (mut writer, registration) = open(state, scanner, customer).await?;
+        let (mut writer, registration) = open(state, scanner, customer, claimed).await?;
         let runs = apply(&mut writer, &registration, document, state.clock.now()).await?;
+        if registration.order().is_some_and(|order| order.ended) && runs.iter().any(|run| run.changed) {
+            // The scan has its results: other ones are nobody's.
+            writer.rollback().await?;
+            return Err(scanner::Refusal::LeaseLost.into());
+        }
         writer.commit().await?;
         Ok(answer(customer, &runs))
     }
 }
 
-/// A transaction of a scanner that is registered for the customer.
+/// A transaction of a scanner that is registered for the customer and, where the results are of a scan that was claimed, has it.
 async fn open(
     state: &IngestState,
     scanner: UserId,
     customer: CustomerId,
+    claimed: Option<(ScanId, Holder)>,
 ) -> Result<(Writer, Registration), Refusal> {
-    let mut writer = state.database.begin_ingest(scanner, state.clock.now()).await?;
-    let refusal = match standing(&mut writer, customer).await? {
-        Standing::Registered(registration) => return Ok((writer, registration)),
-        Standing::NotRegistered => Refusal::NotFound,
-        Standing::NotAScanner => Refusal::Forbidden,
-        Standing::Nobody => Refusal::Unauthenticated,
+    let now = state.clock.now();
+    let (mut writer, registration) = scanner::open(&state.database, scanner, customer, now).await?;
+    let Some((scan, holder)) = claimed else { return Ok((writer, registration)) };
+    let held = hold(&mut writer, (customer, scan), holder, now).await?;
+    let refusal = match held {
+        None => scanner::Refusal::NoScan,
+        Some((Hold::Held, trigger)) => {
+            return Ok((writer, registration.ordered_by(Order { scan, ended: false, trigger })));
+        }
+        // Sent twice, because the first answer did not arrive.
+        Some((Hold::Ended(ScanStatus::Succeeded), trigger)) => {
+            return Ok((writer, registration.ordered_by(Order { scan, ended: true, trigger })));
+        }
+        Some((Hold::Ended(_) | Hold::Lost, _)) => scanner::Refusal::LeaseLost,
     };
     writer.commit().await?;
-    Err(refusal)
+    Err(refusal.into())
+}
+
+/// The values of a parameter of the query string.
+fn parameter<'q>(query: Option<&'q str>, wanted: &str) -> Vec<Cow<'q, str>> {
+    url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+        .filter_map(|(name, value)| (name == wanted).then_some(value))
+        .collect()
 }
 
 /// The one `customer` of the query string: a global id, as the API has it, or the bare UUID.
-fn customer(query: Option<&str>) -> Result<CustomerId, &'static str> {
-    let mut values = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
-        .filter_map(|(name, value)| (name == "customer").then_some(value));
-    let (Some(text), None) = (values.next(), values.next()) else {
-        return Err("say whose results these are, once: ?customer=ID");
+fn customer(query: Option<&str>) -> Result<CustomerId, scanner::Refusal> {
+    let bad = |what: &str| scanner::Refusal::Input(what.to_owned());
+    let values = parameter(query, "customer");
+    let [text] = values.as_slice() else {
+        return Err(bad("say whose results these are, once: ?customer=ID"));
     };
-    parse_customer(&text).ok_or("`customer` is no id of a customer: take it from `Customer.id`")
+    parse_customer(text).ok_or_else(|| bad("`customer` is no id of a customer: take it from `Customer.id`"))
+}
+
+/// The `scan` of the query string, where the results are of one that was claimed; none of the customer's is none at all.
+fn scan(query: Option<&str>, customer: CustomerId) -> Result<Option<ScanId>, scanner::Refusal> {
+    match parameter(query, "scan").as_slice() {
+        [] => Ok(None),
+        [text] => match text.parse() {
+            Ok(GlobalId::Scan(of, scan)) if of == customer => Ok(Some(scan)),
+            Ok(_) | Err(_) => Err(scanner::Refusal::Input(
+                "`scan` is no id of a scan of this customer: take it and `customer` from what `/scans/claim` answered"
+                    .to_owned(),
+            )),
+        },
+        _ => Err(scanner::Refusal::Input("say of which scan these results are once, or not at all".to_owned())),
+    }
 }
 
 /// A customer's global id or bare UUID.
@@ -223,25 +268,7 @@ fn answer(customer: CustomerId, runs: &[AppliedRun]) -> Response {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         match self {
-            Self::Token(error) => error.into_response(),
-            Self::Unauthenticated => {
-                let mut response = failure(
-                    StatusCode::UNAUTHORIZED,
-                    "UNAUTHENTICATED",
-                    "this takes the bearer token of an enabled scanner",
-                );
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                response
-            }
-            Self::Forbidden => {
-                failure(StatusCode::FORBIDDEN, "FORBIDDEN", "only a scanner may send scan results")
-            }
-            Self::Customer(what) => failure(StatusCode::BAD_REQUEST, "BAD_USER_INPUT", what),
-            Self::NotFound => failure(
-                StatusCode::NOT_FOUND,
-                "NOT_FOUND",
-                "there is no such customer for which this scanner is registered",
-            ),
+            Self::Scanner(refusal) => refusal.into_response(),
             Self::Encoding => {
                 let mut response = failure(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -259,21 +286,9 @@ impl IntoResponse for Refusal {
                 "TIMEOUT",
                 "the document took too long to arrive; nothing of it was kept",
             ),
-            Self::Store(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "an upload could not be stored");
-                internal()
-            }
             Self::ReaderFailed => internal(),
         }
     }
-}
-
-fn internal() -> Response {
-    failure(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "INTERNAL",
-        "the results could not be stored, and nothing of them was; try again",
-    )
 }
 
 /// What is wrong with a document, and where.

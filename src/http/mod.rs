@@ -6,6 +6,8 @@ pub mod graphiql;
 mod graphql;
 mod health;
 pub mod ingest;
+mod scanner;
+mod scans;
 mod server;
 mod share;
 
@@ -67,7 +69,7 @@ pub fn router(app: App) -> Router {
         clock: app.executor.clock().clone(),
         limits: app.ingest_limits,
     };
-    router = router.merge(ingest::router(ingestion));
+    router = router.merge(scans::router(ingestion.clone(), app.limits)).merge(ingest::router(ingestion));
     let evidence = EvidenceState {
         database: app.executor.database().clone(),
         verifier: Arc::clone(&app.verifier),

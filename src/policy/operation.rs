@@ -64,6 +64,18 @@ text_enum! {
         CreateEvidence = "createEvidence",
         /// That the viewer looked.
         RecordVisit = "recordVisit",
+        /// A scan, as soon as a scanner takes it.
+        RunScan = "runScan",
+        /// The end of a scan that has not begun.
+        CancelScan = "cancelScan",
+        /// Scans that recur, of many customers at once.
+        CreateScanSchedules = "createScanSchedules",
+        /// A pause of them.
+        PauseScanSchedule = "pauseScanSchedule",
+        /// The end of the pause.
+        ResumeScanSchedule = "resumeScanSchedule",
+        /// The end of them.
+        DeleteScanSchedule = "deleteScanSchedule",
     }
 }
 
@@ -142,9 +154,19 @@ impl Operation {
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
             // *Operate*: every write on a customer's security data.
-            Self::CreatePostureShare | Self::RevokePostureShare | Self::CreateEvidence
+            Self::CreatePostureShare
+            | Self::RevokePostureShare
+            | Self::CreateEvidence
+            | Self::RunScan
+            | Self::CancelScan
+            | Self::CreateScanSchedules
+            | Self::PauseScanSchedule
+            | Self::ResumeScanSchedule
+            | Self::DeleteScanSchedule
             // Operating partners, and whoever keeps their own people.
-            | Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
+            | Self::InviteCustomerUser
+            | Self::DisableUser
+            | Self::EnableUser => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]
             }
             // Everybody who has a home page, about themself.

@@ -6,8 +6,10 @@ mod components;
 mod findings;
 
 use chrono::{DateTime, Utc};
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::Uuid;
 
+use super::scan::lease::{self, Reported};
+use super::scan::queue;
 use super::{Reader, StoreError, Writer};
 use crate::domain::ids::{CustomerId, ScanId, UserId};
 use crate::domain::scan::{ScanStatus, ScanTrigger};
@@ -22,6 +24,38 @@ const BATCH: usize = 2_000;
 pub struct Registration {
     customer: CustomerId,
     scanner: String,
+    order: Option<Order>,
+}
+
+/// A scan that the scanner has claimed, to which a document's results belong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Which.
+    pub scan: ScanId,
+    /// Whether results of it came before: then only the same ones may come again, and change nothing.
+    pub ended: bool,
+    /// Why it was asked for: what an event has asked for raises none itself, or one would lead to the next for ever.
+    pub trigger: ScanTrigger,
+}
+
+impl Registration {
+    /// The scanner's name, as logs have it.
+    #[must_use]
+    pub fn scanner(&self) -> &str {
+        &self.scanner
+    }
+
+    /// The scan that the results belong to, where one was asked for.
+    #[must_use]
+    pub const fn order(&self) -> Option<Order> {
+        self.order
+    }
+
+    /// The same, with results that belong to a scan that was asked for.
+    #[must_use]
+    pub fn ordered_by(self, order: Order) -> Self {
+        Self { order: Some(order), ..self }
+    }
 }
 
 /// What the transaction's viewer may do to a customer.
@@ -35,6 +69,23 @@ pub enum Standing {
     NotAScanner,
     /// Nobody: unknown or disabled.
     Nobody,
+}
+
+/// What the transaction's scanner is called, or why its viewer is none.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn who(writer: &mut Writer) -> Result<Result<String, Standing>, StoreError> {
+    let row = sqlx::query!("select kind, name from users where id = gate.enabled_viewer()")
+        .fetch_optional(writer.connection()?)
+        .await?;
+    let Some(row) = row else { return Ok(Err(Standing::Nobody)) };
+    Ok(match row.kind.parse()? {
+        ViewerKind::Scanner => Ok(row.name),
+        ViewerKind::PartnerUser | ViewerKind::CustomerUser | ViewerKind::PlatformAdmin => {
+            Err(Standing::NotAScanner)
+        }
+    })
 }
 
 /// What the transaction's viewer may do to the customer, as the database sees it now.
@@ -51,7 +102,9 @@ pub async fn standing(writer: &mut Writer, customer: CustomerId) -> Result<Stand
     .await?;
     let Some(row) = row else { return Ok(Standing::Nobody) };
     Ok(match (row.kind.parse()?, row.registered) {
-        (ViewerKind::Scanner, true) => Standing::Registered(Registration { customer, scanner: row.name }),
+        (ViewerKind::Scanner, true) => {
+            Standing::Registered(Registration { customer, scanner: row.name, order: None })
+        }
         (ViewerKind::Scanner, false) => Standing::NotRegistered,
         (ViewerKind::PartnerUser | ViewerKind::CustomerUser | ViewerKind::PlatformAdmin, _) => {
             Standing::NotAScanner
@@ -113,11 +166,13 @@ pub async fn apply(
     )
     .execute(writer.connection()?)
     .await?;
-    let mut upload = Upload { writer, registration, digest: document.digest, format: document.format, now };
+    let mut upload =
+        Upload { writer, registration, digest: document.digest, format: document.format, now, discovered: 0 };
     let mut applied = Vec::new();
     for run in document.report.by_target().runs {
         applied.push(upload.apply(&run).await?);
     }
+    upload.end(&applied).await?;
     Ok(applied)
 }
 
@@ -128,15 +183,39 @@ struct Upload<'a> {
     digest: [u8; 32],
     format: Format,
     now: DateTime<Utc>,
+    /// How many assets were not known before.
+    discovered: u64,
 }
 
 impl Upload<'_> {
+    /// Ends the scan that was asked for, if one was, and tells the schedules that wait for new assets.
+    async fn end(&mut self, applied: &[AppliedRun]) -> Result<(), StoreError> {
+        let Registration { customer, scanner, order } = self.registration;
+        if let Some(order) = order.filter(|order| !order.ended) {
+            let mut tools: Vec<_> = applied.iter().map(|run| run.tool.as_str()).collect();
+            tools.dedup();
+            let report = Reported {
+                tools: Some(tools.join(", ")).filter(|tools| !tools.is_empty()),
+                new: applied.iter().map(|run| run.new).sum(),
+                fixed: applied.iter().map(|run| run.fixed).sum(),
+            };
+            lease::succeed(self.writer, (*customer, order.scan), &report, self.now).await?;
+        }
+        let raised_by_event = order.is_some_and(|order| ScanTrigger::EVENTS.contains(&order.trigger));
+        if self.discovered > 0 && !raised_by_event {
+            queue::assets_discovered(self.writer, *customer, scanner, self.now).await?;
+        }
+        Ok(())
+    }
+
     async fn apply(&mut self, run: &Run) -> Result<AppliedRun, StoreError> {
         if let Some(before) = self.unchanged(run).await? {
             return Ok(before);
         }
-        let scan = ScanId(self.new_id());
-        self.scan(scan).await?;
+        let scan = match self.registration.order {
+            Some(order) => order.scan,
+            None => self.scan().await?,
+        };
         self.assets(run).await?;
         let new = self.findings(run).await?;
         let fixed = if run.full { self.resolve(run).await? } else { 0 };
@@ -163,11 +242,14 @@ impl Upload<'_> {
             "select u.scan_id, r.new_findings, r.fixed_findings
              from latest_uploads u
              join scan_reports r on r.customer_id = u.customer_id and r.scan_id = u.scan_id
-             where u.customer_id = $1 and u.tool = $2 and u.target = $3 and u.digest = $4",
+             where u.customer_id = $1 and u.tool = $2 and u.target = $3 and u.digest = $4
+               and ($5::uuid is null or u.scan_id = $5)",
             self.registration.customer.0,
             run.tool,
             run.target,
             self.digest.as_slice(),
+            // A scan that was asked for is another look, also where it finds what was found before.
+            self.registration.order.map(|order| order.scan.0),
         )
         .fetch_optional(self.writer.connection()?)
         .await?;
@@ -183,7 +265,9 @@ impl Upload<'_> {
         }))
     }
 
-    async fn scan(&mut self, scan: ScanId) -> Result<(), StoreError> {
+    /// A scan that nobody asked for, for the results that came.
+    async fn scan(&mut self) -> Result<ScanId, StoreError> {
+        let scan = ScanId(self.new_id());
         let profile = match self.format {
             Format::Sarif => "sarif",
             Format::CycloneDx => "cyclonedx",
@@ -200,25 +284,17 @@ impl Upload<'_> {
         )
         .execute(self.writer.connection()?)
         .await?;
-        Ok(())
+        Ok(scan)
     }
 
     /// The report, with the counts as this scan leaves them, the mark of the latest upload, and the audit event.
     async fn record(&mut self, run: &Run, applied: &AppliedRun) -> Result<(), StoreError> {
         let customer = self.registration.customer.0;
-        sqlx::query!(
-            "insert into scan_reports (customer_id, scan_id, tool_name, new_findings, fixed_findings,
-                                       open_critical, open_high, open_medium, open_low, open_info)
-             select customer_id, $2, $3, $4::bigint, $5::bigint, open_critical, open_high, open_medium, open_low, open_info
-             from posture_rollups where customer_id = $1",
-            customer,
-            applied.scan.0,
-            run.tool,
-            applied.new,
-            applied.fixed,
-        )
-        .execute(self.writer.connection()?)
-        .await?;
+        // A scan that was asked for has one report for all of the document.
+        if self.registration.order.is_none() {
+            let report = Reported { tools: Some(run.tool.clone()), new: applied.new, fixed: applied.fixed };
+            lease::report(self.writer, (self.registration.customer, applied.scan), &report).await?;
+        }
         sqlx::query!(
             "insert into latest_uploads (customer_id, tool, target, digest, scan_id) values ($1, $2, $3, $4, $5)
              on conflict (customer_id, tool, target) do update set digest = excluded.digest, scan_id = excluded.scan_id",
@@ -253,7 +329,6 @@ impl Upload<'_> {
 
     /// An id in the order of time, so that rows written together lie together.
     fn new_id(&self) -> Uuid {
-        let seconds = u64::try_from(self.now.timestamp()).unwrap_or_default();
-        Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, self.now.timestamp_subsec_nanos()))
+        super::new_id(self.now)
     }
 }

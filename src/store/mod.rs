@@ -39,6 +39,9 @@ pub use scope::{Database, Reader, Snapshot, Writer};
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
+use uuid::{NoContext, Timestamp, Uuid};
+
 use crate::domain::text_enum::UnknownValue;
 
 /// What went wrong between the gateway and its database. Logged at the edge, never shown: it may name tables.
@@ -59,4 +62,10 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(Arc::new(error))
     }
+}
+
+/// An id in the order of time, so that rows written together lie together.
+fn new_id(now: DateTime<Utc>) -> Uuid {
+    let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
 }

@@ -189,10 +189,7 @@ impl Changes<'_> {
         });
         let new = format!("{} as {}", invitation.email, invitation.role);
         let event = Event { action: "customer.user_invited", new_value: Some(&new), ..Event::default() };
-        if let Some(partner) = by {
-            self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), &event);
-        }
-        self.record_for_customer(customer.id, by, &event)
+        self.record_operation(customer, by, &event)
     }
 
     /// Puts an access on an operator's list or takes it off, and records it on both sides: it changes who sees the customer.

@@ -95,7 +95,29 @@ pub async fn management(writer: &mut Writer, customer: CustomerId) -> Result<Man
     Ok(Management { by_viewer: row.by_viewer, fully: row.fully })
 }
 
+/// What a customer is called.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn name(writer: &mut Writer, customer: CustomerId) -> Result<Option<String>, StoreError> {
+    let name = sqlx::query_scalar!("select name from customers where customer_id = $1", customer.0);
+    Ok(name.fetch_optional(writer.connection()?).await?)
+}
+
 impl Changes<'_> {
+    /// Records what was done to a customer in its log and, where a partner did it, in the partner's.
+    pub fn record_operation(
+        &mut self,
+        customer: &LockedCustomer,
+        by: Option<PartnerId>,
+        event: &Event<'_>,
+    ) -> &mut Self {
+        if let Some(partner) = by {
+            self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), event);
+        }
+        self.record_for_customer(customer.id, by, event)
+    }
+
     /// Sets the portal access and records it in the customer's log and the partner's.
     pub fn set_portal_access(
         &mut self,

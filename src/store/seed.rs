@@ -18,6 +18,7 @@ use crate::domain::ids::{
     PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 use crate::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
+use crate::domain::schedule::DayOfWeek;
 use crate::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
 use crate::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use crate::policy::DataClass;
@@ -217,6 +218,8 @@ rows! {
         started_at: Option<DateTime<Utc>>,
         finished_at: Option<DateTime<Utc>>,
     }
+    /// A row of `scan_targets`.
+    ScanTarget { customer_id: CustomerId, scan_id: ScanId, asset_id: AssetId, }
     /// A row of `scan_reports`.
     ScanReport {
         customer_id: CustomerId,
@@ -237,6 +240,10 @@ rows! {
         profile: String,
         frequency: ScanFrequency,
         start_time: NaiveTime,
+        time_zone: String,
+        day_of_week: Option<DayOfWeek>,
+        day_of_month: Option<i16>,
+        events: Vec<ScanTrigger>,
         next_run_at: Option<DateTime<Utc>>,
         enabled: bool,
         created_at: DateTime<Utc>,
@@ -384,6 +391,7 @@ pub struct World {
     pub findings: Vec<Finding>,
     pub components: Vec<Component>,
     pub scans: Vec<Scan>,
+    pub scan_targets: Vec<ScanTarget>,
     pub scan_reports: Vec<ScanReport>,
     pub scan_schedules: Vec<ScanSchedule>,
     pub scan_schedule_targets: Vec<ScanScheduleTarget>,
@@ -431,9 +439,9 @@ impl World {
         progress("add_ons", self.add_ons.len());
         insert_sold(connection, &ADD_ONS, &self.add_ons).await?;
         insert! {
-            quotes prepaid_purchases usage_alerts pricing assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares posture_snapshots visits
-            access_records security_settings api_keys
+            quotes prepaid_purchases usage_alerts pricing assets findings components scans scan_targets scan_reports
+            scan_schedules scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares
+            posture_snapshots visits access_records security_settings api_keys
         }
         // A log is chained in the order in which it is written.
         let mut partner_events = self.partner_audit_events.clone();

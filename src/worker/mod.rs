@@ -4,9 +4,12 @@
 //! Recipe for a job: a function of the database and the instant in a file here, a line in [`Worker::once`], policies for
 //! `posture_worker` in the migrations.
 
+mod schedules;
 mod trend;
 
 use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use crate::domain::clock::Clock;
 use crate::store::{Database, StoreError, idempotency};
@@ -25,16 +28,18 @@ impl Worker {
         Self { database, clock }
     }
 
-    /// Does everything that is due at this instant.
+    /// Does everything that is due at this instant. A job that fails stops no other.
     ///
     /// # Errors
-    /// When the database does not answer; what was committed stays, the rest is still due.
+    /// The first failure; what was committed stays, the rest is still due.
     pub async fn once(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let mut writer = self.database.begin_work(now).await?;
-        idempotency::forget(&mut writer, now).await?;
-        writer.commit().await?;
-        trend::look(&self.database, now).await
+        let jobs = [
+            schedules::run(&self.database, now).await,
+            trend::look(&self.database, now).await,
+            forget_keys(&self.database, now).await,
+        ];
+        jobs.into_iter().collect()
     }
 
     /// Works until `stopped` resolves, `every` so often. A failure is logged, and what was due is still due the next time.
@@ -57,4 +62,11 @@ impl Worker {
             }
         }
     }
+}
+
+/// Forgets the answers under idempotency keys that are too old to be asked for.
+async fn forget_keys(database: &Database, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let mut writer = database.begin_work(now).await?;
+    idempotency::forget(&mut writer, now).await?;
+    writer.commit().await
 }

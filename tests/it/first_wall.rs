@@ -77,9 +77,13 @@ const FRAGMENTS: &str = "
     fragment Asset on Asset { id kind value firstSeenAt openFindings { ...SeverityCounts } }
     fragment Component on Component { id name version purl licenses }
     fragment ComponentMatch on ComponentMatch { component { ...Component } customer { id name } }
-    fragment Scan on Scan { id profile trigger status requestedAt startedAt finishedAt report { ...ScanReport } }
+    fragment Scan on Scan {
+        id profile trigger status requestedAt startedAt finishedAt failure targets { id value } report { ...ScanReport }
+    }
     fragment ScanReport on ScanReport { newFindings fixedFindings openFindings { ...SeverityCounts } toolName }
-    fragment ScanSchedule on ScanSchedule { id profile targets { id value } frequency startTime nextRunAt enabled }
+    fragment ScanSchedule on ScanSchedule {
+        id profile targets { id value } frequency dayOfWeek dayOfMonth startTime timeZone events nextRunAt enabled
+    }
     fragment Evidence on Evidence {
         id framework control title createdAt createdBy findings { ...Finding } scans { ...Scan } file { ...EvidenceFile }
     }

@@ -30,6 +30,7 @@ mod ingest;
 mod private_postgres;
 mod proof;
 mod share;
+mod scanners;
 mod sign_in;
 mod snapshot;
 mod statements;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::support::app::{App, Client};
 use crate::support::cast::{Cast, Persona};
-use crate::support::gateway::Gateway;
+use crate::support::process::Gateway;
 use crate::support::world::NOW;
 
 /// What is recorded: customer, user, class, fields; by customer and class.
@@ -426,7 +426,7 @@ async fn killed_right_after_an_answer_it_has_recorded_it() {
     let token = app.token(Persona::PartnerAdmin, app.clock.now(), TimeDelta::days(3650));
     let mut answered: BTreeMap<Uuid, usize> = BTreeMap::new();
     for round in 0..kills {
-        let gateway = Arc::new(Gateway::start(&app));
+        let gateway = Arc::new(Gateway::start(&app, 0));
         let (answers, enough) = (Arc::new(AtomicUsize::new(0)), 1 + round * 5 % 17);
         let clients: Vec<_> = (0..4)
             .map(|_| {

@@ -18,6 +18,8 @@ pub mod pricing;
 pub mod privilege;
 pub mod quote;
 pub mod refusal;
+pub mod scans;
+pub mod schedules;
 pub mod share;
 pub mod trial;
 pub mod users;
@@ -43,6 +45,8 @@ pub struct Mutation(
     people::PeopleMutations,
     partner::PartnerMutations,
     users::UserMutations,
+    scans::ScanMutations,
+    schedules::ScheduleMutations,
     share::ShareMutations,
     evidence::EvidenceMutations,
     visit::VisitMutations,

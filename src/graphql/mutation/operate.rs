@@ -2,11 +2,30 @@
 
 use chrono::{DateTime, Utc};
 
+use super::portal::lock_for;
 use super::refusal::Refusal;
-use super::writing::Writing;
-use crate::domain::ids::PartnerId;
+use super::writing::{Stop, Writing};
+use crate::domain::ids::{CustomerId, PartnerId};
 use crate::policy::{DataClass, Viewer, decide, explain};
 use crate::store::portal::LockedCustomer;
+
+/// The customer of something that is posture, locked. Where the viewer sees no posture of it, what is asked for does not exist:
+/// the answer is `missing`, and nothing of it is read.
+///
+/// # Errors
+/// `missing` alike for a customer that does not exist and for one that is hidden.
+pub(super) async fn seen(
+    writing: &mut Writing<'_>,
+    customer: CustomerId,
+    missing: impl Fn() -> Refusal,
+) -> Result<LockedCustomer, Stop> {
+    let locked = lock_for(writing, customer).await?.ok_or_else(&missing)?;
+    let subject = locked.subject(writing.now());
+    if !decide(writing.viewer(), DataClass::Posture, &subject).is_visible() {
+        return Err(missing().into());
+    }
+    Ok(locked)
+}
 
 /// Whether the viewer operates a customer; the partner that does, none for the customer's own ADMIN. `what` begins the sentence of a
 /// refusal: "inviting users".

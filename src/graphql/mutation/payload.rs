@@ -1,12 +1,14 @@
 //! What mutations answer: the object as it stands after them, decided anew, or why nothing was done.
 
-use async_graphql::{Context, Result, SimpleObject};
+use async_graphql::{Context, ID, Result, SimpleObject};
+use futures_util::future::try_join_all;
 
 use super::pricing::PriceSet;
 use super::refusal::UserError;
 use super::share::SharedPosture;
 use super::writing::Outcome;
-use crate::domain::ids::{AccessId, CustomerId, EvidenceId, PartnerId, QuoteId};
+use crate::domain::global_id::GlobalId;
+use crate::domain::ids::{AccessId, CustomerId, EvidenceId, PartnerId, QuoteId, ScanId, ScanScheduleId};
 use crate::domain::money;
 use crate::domain::public_url::PublicUrl;
 use crate::graphql::enums::LicenseModel;
@@ -19,10 +21,12 @@ use crate::graphql::types::evidence::{Evidence, PostureShare};
 use crate::graphql::types::money::Money;
 use crate::graphql::types::partner::Partner;
 use crate::graphql::types::quote::{Quote, quote};
+use crate::graphql::types::scan::{Scan, ScanSchedule};
 use crate::graphql::types::user::{CustomerUser, PartnerUser};
 use crate::policy::{Commercial, DataClass, Decision, SecurityConfig, grant, grant_partner};
 use crate::store::evidence::{EvidenceRecords, PostureShares};
 use crate::store::people::{Belonging, CustomerUsers, PartnerUsers, Person};
+use crate::store::scan::{ScanSchedules, Scans};
 
 /// An access after a mutation.
 #[derive(SimpleObject)]
@@ -161,6 +165,106 @@ impl PartnerPayload {
             }
             Err(refusal) => Self { partner: None, user_errors: vec![refusal.into()] },
         })
+    }
+}
+
+/// A scan after a mutation.
+#[derive(SimpleObject)]
+pub struct ScanPayload {
+    /// The scan as it stands now; null where nothing was done.
+    scan: Option<Scan>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl ScanPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, ScanId)>) -> Result<Self> {
+        Ok(match outcome {
+            Ok((customer, id)) => Self {
+                scan: gated(session(ctx)?, customer, Scans, id.0)
+                    .await?
+                    .map(|(grant, row)| Scan { row, grant }),
+                user_errors: Vec::new(),
+            },
+            Err(refusal) => Self { scan: None, user_errors: vec![refusal.into()] },
+        })
+    }
+}
+
+/// Schedules that were made.
+#[derive(SimpleObject)]
+pub struct ScanSchedulesPayload {
+    /// A schedule for each customer, in the order in which they were named; empty where nothing was done.
+    scan_schedules: Vec<ScanSchedule>,
+    /// Why nothing was done, for any of them; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl ScanSchedulesPayload {
+    pub(super) async fn of(
+        ctx: &Context<'_>,
+        outcome: Outcome<Vec<(CustomerId, ScanScheduleId)>>,
+    ) -> Result<Self> {
+        let made = match outcome {
+            Ok(made) => made,
+            Err(refusal) => {
+                return Ok(Self { scan_schedules: Vec::new(), user_errors: vec![refusal.into()] });
+            }
+        };
+        let session = session(ctx)?;
+        // At once, so that they are one statement.
+        let read = made.into_iter().map(|(customer, id)| gated(session, customer, ScanSchedules, id.0));
+        let read = try_join_all(read).await?;
+        let scan_schedules =
+            read.into_iter().flatten().map(|(grant, row)| ScanSchedule { row, grant }).collect();
+        Ok(Self { scan_schedules, user_errors: Vec::new() })
+    }
+}
+
+/// A schedule after a mutation.
+#[derive(SimpleObject)]
+pub struct ScanSchedulePayload {
+    /// The schedule as it stands now; null where nothing was done.
+    scan_schedule: Option<ScanSchedule>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl ScanSchedulePayload {
+    pub(super) async fn of(
+        ctx: &Context<'_>,
+        outcome: Outcome<(CustomerId, ScanScheduleId)>,
+    ) -> Result<Self> {
+        Ok(match outcome {
+            Ok((customer, id)) => Self {
+                scan_schedule: gated(session(ctx)?, customer, ScanSchedules, id.0)
+                    .await?
+                    .map(|(grant, row)| ScanSchedule { row, grant }),
+                user_errors: Vec::new(),
+            },
+            Err(refusal) => Self { scan_schedule: None, user_errors: vec![refusal.into()] },
+        })
+    }
+}
+
+/// A schedule that is gone.
+#[derive(SimpleObject)]
+pub struct DeleteScanSchedulePayload {
+    /// The id that it had; null where nothing was done.
+    deleted_scan_schedule_id: Option<ID>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl DeleteScanSchedulePayload {
+    pub(super) fn of(outcome: Outcome<(CustomerId, ScanScheduleId)>) -> Self {
+        match outcome {
+            Ok((customer, id)) => Self {
+                deleted_scan_schedule_id: Some(GlobalId::ScanSchedule(customer, id).to_string().into()),
+                user_errors: Vec::new(),
+            },
+            Err(refusal) => Self { deleted_scan_schedule_id: None, user_errors: vec![refusal.into()] },
+        }
     }
 }
 

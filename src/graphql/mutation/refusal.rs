@@ -57,6 +57,22 @@ impl Refusal {
         self
     }
 
+    /// The same, of one element of the list at fault.
+    #[must_use]
+    pub fn element(mut self, nth: usize) -> Self {
+        if let Some(field) = &mut self.field {
+            field.push(nth.to_string());
+        }
+        self
+    }
+
+    /// The same, of an element of a list that the field is about: who it is stands before the message.
+    #[must_use]
+    pub fn about(mut self, name: &str, field: &str) -> Self {
+        self.message = format!("{name}: {}", self.message);
+        self.at(field)
+    }
+
     /// Does not exist, or may not be seen: the same to the byte. `what` is a noun, `field` where its id stands in the input.
     #[must_use]
     pub fn not_found(what: &str, field: &str) -> Self {

@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use super::asset::Asset;
 use super::dashboard::SeverityCounts;
 use crate::domain::global_id::GlobalId;
-use crate::graphql::enums::{ScanFrequency, ScanStatus, ScanTrigger};
-use crate::graphql::loaders::{ReportKey, TargetsKey};
+use crate::graphql::enums::{DayOfWeek, ScanFrequency, ScanStatus, ScanTrigger};
+use crate::graphql::loaders::{ReportKey, Targeted, TargetsKey};
 use crate::graphql::scalars::int;
 use crate::graphql::session::session;
 use crate::policy::{Grant, Posture};
@@ -61,12 +61,28 @@ impl Scan {
         self.row.finished_at
     }
 
+    /// Why it failed; null where it did not.
+    async fn failure(&self) -> Option<&str> {
+        self.row.failure.as_deref()
+    }
+
+    /// What is scanned, by value; nothing where it is all that the customer has.
+    async fn targets(&self, ctx: &Context<'_>) -> Result<Vec<Asset>> {
+        targets(ctx, self.grant, Targeted::Scan(self.row.id)).await
+    }
+
     /// What it found; null until it has succeeded.
     async fn report(&self, ctx: &Context<'_>) -> Option<Result<ScanReport>> {
         let found: Result<Option<ScanReport>> =
             async { Ok(session(ctx)?.load(ReportKey(self.grant, self.row.id)).await?.map(ScanReport)) }.await;
         found.transpose()
     }
+}
+
+/// The assets that a scan or a schedule names.
+async fn targets(ctx: &Context<'_>, grant: Grant<Posture>, of: Targeted) -> Result<Vec<Asset>> {
+    let targets = session(ctx)?.load(TargetsKey(grant, of)).await?.unwrap_or_default();
+    Ok(targets.iter().map(|row| Asset { row: Arc::new(row.clone()), grant }).collect())
 }
 
 /// What a scan found.
@@ -117,23 +133,43 @@ impl ScanSchedule {
         &self.row.profile
     }
 
-    /// What is scanned, by value.
+    /// What is scanned, by value; nothing where it is all that the customer has.
     async fn targets(&self, ctx: &Context<'_>) -> Result<Vec<Asset>> {
-        let targets = session(ctx)?.load(TargetsKey(self.grant, self.row.id)).await?.unwrap_or_default();
-        Ok(targets.iter().map(|row| Asset { row: Arc::new(row.clone()), grant: self.grant }).collect())
+        targets(ctx, self.grant, Targeted::Schedule(self.row.id)).await
     }
 
     /// How often.
     async fn frequency(&self) -> ScanFrequency {
-        self.row.frequency.into()
+        self.row.schedule.recurrence.frequency().into()
     }
 
-    /// At which time of the day, UTC, as `02:30`.
+    /// On which day; null where it is not weekly.
+    async fn day_of_week(&self) -> Option<DayOfWeek> {
+        self.row.schedule.recurrence.day_of_week().map(Into::into)
+    }
+
+    /// On which day, a shorter month's last where there is none; null where it is not monthly.
+    async fn day_of_month(&self) -> Option<i32> {
+        self.row.schedule.recurrence.day_of_month().map(Into::into)
+    }
+
+    /// At which time of the day, on the clocks of `timeZone`, as `02:30`. A time that they leave out in spring runs right after
+    /// the gap; of one that they show twice in autumn, the first counts.
     async fn start_time(&self) -> String {
-        self.row.start_time.format("%H:%M").to_string()
+        self.row.schedule.start_time.format("%H:%M").to_string()
     }
 
-    /// When it is due next.
+    /// Whose clocks, by the name in the IANA database.
+    async fn time_zone(&self) -> &str {
+        self.row.schedule.time_zone.name()
+    }
+
+    /// What it runs on besides: ASSET_DISCOVERED, VULNERABILITY_DATABASE_UPDATED.
+    async fn events(&self) -> Vec<ScanTrigger> {
+        self.row.events.iter().map(|event| (*event).into()).collect()
+    }
+
+    /// When it is due next; null while it does not run.
     async fn next_run_at(&self) -> Option<DateTime<Utc>> {
         self.row.next_run_at
     }

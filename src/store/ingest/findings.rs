@@ -21,7 +21,7 @@ impl Upload<'_> {
             let ids: Vec<_> = batch.iter().map(|_| self.new_id()).collect();
             let kinds: Vec<_> = batch.iter().map(|asset| asset.kind().as_str()).collect();
             let values: Vec<_> = batch.iter().map(|asset| asset.value()).collect();
-            sqlx::query!(
+            self.discovered += sqlx::query!(
                 "insert into assets (customer_id, id, kind, value, first_seen_at)
                  select $1, r.id, r.kind, r.value, $2
                  from unnest($3::uuid[], $4::text[], $5::text[]) as r(id, kind, value)
@@ -33,7 +33,8 @@ impl Upload<'_> {
                 &values as _,
             )
             .execute(self.writer.connection()?)
-            .await?;
+            .await?
+            .rows_affected();
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
 
 use crate::support::app::App;
-use crate::support::gateway::Gateway;
+use crate::support::process::Gateway;
 use crate::support::world::{Terms, World};
 
 /// What somebody asks for the nth time, and what is answered, ids aside.
@@ -61,7 +61,7 @@ async fn insist(
 ) -> (Vec<usize>, usize) {
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
     for round in 0..=kills {
-        let gateway = Arc::new(Gateway::start(app));
+        let gateway = Arc::new(Gateway::start(app, 0));
         // After so many answers it dies, with the other clients' requests at any point of their way.
         let (answers, enough) = (Arc::new(AtomicUsize::new(0)), 1 + round * 7 % 23);
         let tasks: Vec<_> = clients

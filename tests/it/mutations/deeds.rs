@@ -2,7 +2,7 @@
 //! gains has to be told here before the tests of everybody pass.
 
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::UserId;
+use posture_gateway::domain::ids::{ScanId, UserId};
 use posture_gateway::policy::Operation;
 
 use crate::support::cast::Persona::{
@@ -106,17 +106,20 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
     let books = |deed| Deed { customer_log: nothing, told: None, raises_version: false, ..deed };
     let sales = |deed| Deed { done_for: PARTNER_ADMINS, ..deed };
     // Birch operates Crown; whoever reads Crown's log needs a portal, and may not write at READ_ONLY.
-    let operated = |operation, input, log| Deed {
+    let operated = |operation, input: String, before: String, log| Deed {
         callers: KEEPERS,
         not_permitted: &[DisabledPortalAdmin],
         told: Some(DisabledPortalAdmin),
         ..unversioned(both(
             operation,
             input,
-            format!("update customers set portal_access = 1 where customer_id = '{crown}'"),
+            format!("update customers set portal_access = 1 where customer_id = '{crown}'; {before}"),
             log,
         ))
     };
+    let waiting = ScanId(uuid::Uuid::from_u128(1));
+    let schedule =
+        format!("scanScheduleId: \"{}\"", GlobalId::ScanSchedule(crown, cast.crown.posture.schedule));
     let invited = &["customer.user_invited", "customer.portal_access_changed"];
     vec![
         // The viewer's own, in no log.
@@ -326,17 +329,47 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
         operated(
             Operation::CreatePostureShare,
             format!("{}, label: \"For the insurer\", expiresAt: \"2026-09-01T00:00:00Z\"", of(crown)),
+            none(),
             &["posture_share.created"],
         ),
         operated(
             Operation::RevokePostureShare,
             format!("postureShareId: \"{}\"", GlobalId::PostureShare(crown, cast.crown.posture.share)),
+            none(),
             &["posture_share.revoked"],
         ),
         operated(
             Operation::CreateEvidence,
             format!("{}, framework: \"SOC 2\", control: \"CC7.2\", title: \"Alerts\"", of(crown)),
+            none(),
             &["evidence.created"],
         ),
+        operated(Operation::RunScan, format!("{}, profile: \"full\"", of(crown)), none(), &["scan.requested"]),
+        operated(
+            Operation::CancelScan,
+            format!("scanId: \"{}\"", GlobalId::Scan(crown, waiting)),
+            format!(
+                "insert into scans (customer_id, id, profile, trigger, status, requested_at) \
+                 values ('{crown}', '{waiting}', 'full', 'MANUAL', 'QUEUED', '2026-06-15')"
+            ),
+            &["scan.canceled"],
+        ),
+        operated(
+            Operation::CreateScanSchedules,
+            format!(
+                "customerIds: [\"{}\"], profile: \"full\", frequency: DAILY, startTime: \"02:30\"",
+                GlobalId::Customer(crown)
+            ),
+            none(),
+            &["scan_schedule.created"],
+        ),
+        operated(Operation::PauseScanSchedule, schedule.clone(), none(), &["scan_schedule.paused"]),
+        operated(
+            Operation::ResumeScanSchedule,
+            schedule.clone(),
+            "update scan_schedules set enabled = false, next_run_at = null".to_owned(),
+            &["scan_schedule.resumed"],
+        ),
+        operated(Operation::DeleteScanSchedule, schedule, none(), &["scan_schedule.deleted"]),
     ]
 }

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{AccessId, CustomerId, PostureShareId, QuoteId, UserId};
+use posture_gateway::domain::ids::{
+    AccessId, CustomerId, PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
+};
 use posture_gateway::policy::Operation;
 use serde_json::{Value, json};
 use sqlx::ConnectOptions as _;
@@ -152,6 +154,31 @@ fn alike(cast: &Cast, rivals_quote: QuoteId, asker: Persona, id: &GlobalId) -> V
                 vec![
                     GlobalId::PostureShare(acme.customer, PostureShareId(nobody(2))),
                     GlobalId::PostureShare(acme.customer, acme.posture.share),
+                ],
+            ]
+        }
+        GlobalId::Scan(..) => {
+            let (crown, scan) = (cast.crown.customer, ScanId(nobody(2)));
+            vec![
+                vec![
+                    GlobalId::Scan(CustomerId(nobody(1)), scan),
+                    GlobalId::Scan(dune.customer, scan),
+                    GlobalId::Scan(dune.customer, dune.posture.scan),
+                ],
+                vec![GlobalId::Scan(crown, scan), GlobalId::Scan(crown, dune.posture.scan)],
+            ]
+        }
+        GlobalId::ScanSchedule(..) => {
+            let (crown, schedule) = (cast.crown.customer, ScanScheduleId(nobody(2)));
+            vec![
+                vec![
+                    GlobalId::ScanSchedule(CustomerId(nobody(1)), schedule),
+                    GlobalId::ScanSchedule(dune.customer, schedule),
+                    GlobalId::ScanSchedule(dune.customer, dune.posture.schedule),
+                ],
+                vec![
+                    GlobalId::ScanSchedule(crown, schedule),
+                    GlobalId::ScanSchedule(crown, dune.posture.schedule),
                 ],
             ]
         }

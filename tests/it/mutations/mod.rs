@@ -14,6 +14,8 @@ mod operating_model;
 mod pricing;
 mod share;
 mod quote;
+mod scans;
+mod schedules;
 mod statement;
 mod together;
 mod trial;

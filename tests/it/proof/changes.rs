@@ -154,8 +154,9 @@ impl Change<'_> {
             ($($table:ident)*) => {$( self.to.$table.retain(|row| !gone.contains(&row.customer_id)); )*};
         }
         forget! {
-            customers accesses subscriptions add_ons quotes usage_alerts assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares posture_snapshots access_records security_settings api_keys customer_audit_events
+            customers accesses subscriptions add_ons quotes usage_alerts assets findings components scans scan_targets
+            scan_reports scan_schedules scan_schedule_targets evidence evidence_findings evidence_scans evidence_files
+            posture_shares posture_snapshots access_records security_settings api_keys customer_audit_events
         }
         self.to.partner_audit_events.retain(|row| row.customer_id.is_none_or(|id| !gone.contains(&id)));
         self.to.memberships.retain(|membership| match membership {
@@ -298,6 +299,7 @@ impl Change<'_> {
         } else {
             let gone = stir(dice, &mut to.assets, hidden, |row| row.id, |_, row| other(row));
             to.scan_schedule_targets.retain(|row| !gone.contains(&row.asset_id));
+            to.scan_targets.retain(|row| !gone.contains(&row.asset_id));
             for row in &mut to.findings {
                 row.asset_id = row.asset_id.filter(|id| !gone.contains(id));
             }
@@ -335,6 +337,7 @@ impl Change<'_> {
                 row.finished_at = row.finished_at.map(|at| at + TimeDelta::hours(1));
             },
         );
+        to.scan_targets.retain(|row| !gone.contains(&row.scan_id));
         to.scan_reports.retain(|row| !gone.contains(&row.scan_id));
         to.evidence_scans.retain(|row| !gone.contains(&row.scan_id));
         stir(
@@ -409,6 +412,7 @@ impl Change<'_> {
         if assets_metered {
             more.assets.clear();
             more.scan_schedule_targets.clear();
+            more.scan_targets.clear();
             more.findings.iter_mut().for_each(|row| row.asset_id = None);
         }
         for (nth, row) in more.assets.iter_mut().enumerate() {
@@ -416,6 +420,7 @@ impl Change<'_> {
         }
         if scans_metered {
             more.scans.clear();
+            more.scan_targets.clear();
             more.scan_reports.clear();
             more.evidence_scans.clear();
         }
@@ -423,6 +428,7 @@ impl Change<'_> {
         self.to.findings.append(&mut more.findings);
         self.to.components.append(&mut more.components);
         self.to.scans.append(&mut more.scans);
+        self.to.scan_targets.append(&mut more.scan_targets);
         self.to.scan_reports.append(&mut more.scan_reports);
         self.to.scan_schedules.append(&mut more.scan_schedules);
         self.to.scan_schedule_targets.append(&mut more.scan_schedule_targets);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use posture_gateway::domain::access::AccessStatus;
 use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::scan::ScanStatus;
 use posture_gateway::store::seed::{self, Membership, World};
 
 use super::eyes::Eyes;
@@ -78,6 +79,28 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
     for row in shown.posture_shares.iter().filter(|row| row.revoked_at.is_none()) {
         let id = GlobalId::PostureShare(row.customer_id, row.id);
         add("revokePostureShare", format!("postureShareId: \"{id}\""));
+    }
+    for row in shown.customers.iter().filter(|row| eyes.security(row.customer_id)) {
+        let id = GlobalId::Customer(row.customer_id);
+        add("runScan", format!("customerId: \"{id}\", profile: \"full\""));
+        add(
+            "createScanSchedules",
+            format!(
+                "customerIds: [\"{id}\"], profile: \"full\", frequency: MONTHLY, dayOfMonth: 31, startTime: \"02:30\", \
+                     timeZone: \"Europe/Berlin\", events: [ASSET_DISCOVERED]"
+            ),
+        );
+    }
+    for row in shown.scans.iter().filter(|row| eyes.security(row.customer_id)) {
+        if row.status == ScanStatus::Queued {
+            let id = GlobalId::Scan(row.customer_id, row.id);
+            add("cancelScan", format!("scanId: \"{id}\""));
+        }
+    }
+    for row in shown.scan_schedules.iter().filter(|row| eyes.security(row.customer_id)) {
+        let of = format!("scanScheduleId: \"{}\"", GlobalId::ScanSchedule(row.customer_id, row.id));
+        add(if row.enabled { "pauseScanSchedule" } else { "resumeScanSchedule" }, of.clone());
+        add("deleteScanSchedule", of);
     }
     let is_sold = |row: &seed::Quote| {
         let pair = (row.partner_id, row.customer_id);
@@ -167,6 +190,6 @@ pub(super) fn sensible(eyes: &Eyes<'_>, shown: &World, dice: &mut Dice) -> Vec<(
     }
     assert!(inputs.is_empty(), "the schema has no mutation of these names: {:?}", inputs.keys());
     // What ends things comes last.
-    all.sort_by_key(|(name, _)| ["disableUser", "endAccess"].contains(name));
+    all.sort_by_key(|(name, _)| ["deleteScanSchedule", "disableUser", "endAccess"].contains(name));
     all
 }

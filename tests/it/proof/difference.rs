@@ -116,6 +116,7 @@ fn tables(world: &World) -> Vec<Table> {
         ("findings", OF_TENANT, rows(&world.findings)),
         ("components", OF_TENANT, rows(&world.components)),
         ("scans", OF_TENANT, rows(&world.scans)),
+        ("scan_targets", &["customer_id", "scan_id", "asset_id"], rows(&world.scan_targets)),
         ("scan_reports", &["customer_id", "scan_id"], rows(&world.scan_reports)),
         ("scan_schedules", OF_TENANT, rows(&world.scan_schedules)),
         (

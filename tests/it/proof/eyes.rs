@@ -276,6 +276,7 @@ impl<'w> Eyes<'w> {
             | "components"
             | "scans"
             | "scan_reports"
+            | "scan_targets"
             | "scan_schedules"
             | "scan_schedule_targets"
             | "evidence"

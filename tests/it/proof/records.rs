@@ -8,6 +8,7 @@ use posture_gateway::domain::ids::{
     PostureShareId, ScanId, ScanScheduleId, UserId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
+use posture_gateway::domain::schedule::DayOfWeek;
 use posture_gateway::policy::DataClass;
 use posture_gateway::store::seed;
 
@@ -27,7 +28,7 @@ impl Builder {
         }
         // Some were never scanned.
         for _ in 0..self.dice.one_of(&[0, 0, 1, 2, 4]) {
-            self.scan(customer);
+            self.scan(customer, &assets);
         }
         for _ in 0..self.dice.below(3) {
             self.schedule(customer, &assets);
@@ -94,7 +95,7 @@ impl Builder {
         self.rows.findings.push(row);
     }
 
-    fn scan(&mut self, customer_id: CustomerId) {
+    fn scan(&mut self, customer_id: CustomerId, assets: &[AssetId]) {
         use ScanStatus::{Canceled, Failed, Queued, Running, Succeeded};
         let id = ScanId(self.id());
         let status = self.dice.one_of(&[Succeeded, Succeeded, Succeeded, Queued, Running, Failed, Canceled]);
@@ -110,6 +111,11 @@ impl Builder {
             finished_at: matches!(status, Succeeded | Failed).then(|| requested_at + TimeDelta::minutes(9)),
         };
         self.rows.scans.push(row);
+        for &asset_id in assets {
+            if self.dice.one_in(4) {
+                self.rows.scan_targets.push(seed::ScanTarget { customer_id, scan_id: id, asset_id });
+            }
+        }
         if status == Succeeded && !self.dice.one_in(4) {
             let mut count = || i32::try_from(self.dice.below(4)).unwrap();
             let report = seed::ScanReport {
@@ -180,11 +186,16 @@ impl Builder {
 
     fn schedule(&mut self, customer_id: CustomerId, assets: &[AssetId]) {
         let scan_schedule_id = ScanScheduleId(self.id());
+        let frequency = self.dice.one_of(ScanFrequency::ALL);
         let row = seed::ScanSchedule {
             customer_id,
             id: scan_schedule_id,
             profile: self.text(&["full", "quick"]),
-            frequency: self.dice.one_of(ScanFrequency::ALL),
+            frequency,
+            time_zone: self.text(&["UTC", "Europe/Berlin", "America/New_York"]),
+            day_of_week: (frequency == ScanFrequency::Weekly).then(|| self.dice.one_of(DayOfWeek::ALL)),
+            day_of_month: (frequency == ScanFrequency::Monthly).then(|| self.dice.one_of(&[1, 15, 31])),
+            events: ScanTrigger::EVENTS.into_iter().filter(|_| self.dice.one_in(3)).collect(),
             start_time: NaiveTime::from_hms_opt(self.dice.one_of(&[0, 3, 23]), 30, 0).unwrap(),
             next_run_at: (!self.dice.one_in(3)).then(|| days(1)),
             enabled: !self.dice.one_in(3),

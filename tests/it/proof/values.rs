@@ -73,6 +73,8 @@ impl Values {
         for argument in ["email", "adminEmail"] {
             texts.insert(argument, (1..6).map(|nth| format!("new-{nth}@example.org")).collect());
         }
+        texts.insert("startTime", vec!["02:30".to_owned(), "23:59".to_owned()]);
+        texts.insert("timeZone", vec!["UTC".to_owned(), "Europe/Berlin".to_owned()]);
         texts.insert("currency", vec!["EUR".to_owned(), "USD".to_owned()]);
         for argument in ["addOns", "code"] {
             texts.insert(argument, world.plan_add_ons.iter().map(|row| row.code.clone()).collect());

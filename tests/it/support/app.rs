@@ -168,6 +168,11 @@ impl App {
         self.as_owner(&forget).await;
     }
 
+    /// A connection of the database's owner, past every policy.
+    pub(crate) async fn owner(&self) -> sqlx::PgConnection {
+        self.test_database.as_superuser().connect().await.unwrap()
+    }
+
     /// Does something to the database as its owner, past every policy.
     pub(crate) async fn as_owner(&self, sql: &str) {
         let mut owner = self.test_database.as_superuser().connect().await.unwrap();

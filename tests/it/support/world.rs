@@ -11,6 +11,7 @@ use posture_gateway::domain::ids::{
     PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
+use posture_gateway::domain::schedule::DayOfWeek;
 use posture_gateway::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
 use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::{self, Membership, deterministic_id};
@@ -373,6 +374,10 @@ impl World {
             profile: "full".to_owned(),
             frequency: ScanFrequency::Weekly,
             start_time: NaiveTime::from_hms_opt(3, 0, 0).unwrap(),
+            time_zone: "UTC".to_owned(),
+            day_of_week: Some(DayOfWeek::Thursday),
+            day_of_month: None,
+            events: Vec::new(),
             next_run_at: Some(days(3)),
             enabled: true,
             created_at: days(-60),
@@ -380,6 +385,11 @@ impl World {
         self.rows.scan_schedule_targets.push(seed::ScanScheduleTarget {
             customer_id: customer,
             scan_schedule_id: schedule,
+            asset_id: asset,
+        });
+        self.rows.scan_targets.push(seed::ScanTarget {
+            customer_id: customer,
+            scan_id: scan,
             asset_id: asset,
         });
         let component = ComponentId(self.id());

@@ -285,12 +285,17 @@ impl Builder {
             open_low: 0,
             open_info: 0,
         });
+        self.world.scan_targets.push(seed::ScanTarget { customer_id, scan_id, asset_id });
         self.world.scan_schedules.push(seed::ScanSchedule {
             customer_id,
             id: scan_schedule_id,
             profile: text(),
             frequency: ScanFrequency::Daily,
             start_time: NaiveTime::MIN,
+            time_zone: "UTC".to_owned(),
+            day_of_week: None,
+            day_of_month: None,
+            events: vec![ScanTrigger::AssetDiscovered],
             next_run_at: None,
             enabled: true,
             created_at: now(),

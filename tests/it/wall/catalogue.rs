@@ -162,6 +162,7 @@ const CHECKS: &[Check] = &[
             "partner_audit_events_partner_fkey",
             "quotes_currency_fkey",
             "scanner_customers_user_fkey",
+            "scans_leased_by_fkey",
             "subscriptions_currency_fkey",
         ],
         plants: &[(

@@ -31,6 +31,7 @@ const CLASSES: &[(&str, DataClass)] = &[
     ("scan_reports", DataClass::Posture),
     ("scan_schedule_targets", DataClass::Posture),
     ("scan_schedules", DataClass::Posture),
+    ("scan_targets", DataClass::Posture),
     ("scans", DataClass::Posture),
     ("security_settings", DataClass::SecurityConfig),
 ];

@@ -12,5 +12,6 @@ mod mutants;
 mod observed;
 mod roles;
 mod sales;
+mod scans;
 mod worlds;
 mod writes;

@@ -49,6 +49,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("scan_reports", "customer_id"),
     ("scan_schedule_targets", "customer_id"),
     ("scan_schedules", "customer_id"),
+    ("scan_targets", "customer_id"),
     ("scans", "customer_id"),
     ("security_settings", "customer_id"),
     ("subscription_add_ons", "access_id"),

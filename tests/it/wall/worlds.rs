@@ -164,7 +164,7 @@ pub(super) fn generated(seed: u64) -> World {
     b.finish()
 }
 
-/// Writes a world, and the two tables that only uploads fill.
+/// Writes a world, and the three tables that only uploads and events fill.
 pub(super) async fn insert(world: &World, owner: &mut PgConnection) {
     let mut transaction = owner.begin().await.unwrap();
     world.insert(&mut transaction, |_, _| ()).await.unwrap();
@@ -172,6 +172,8 @@ pub(super) async fn insert(world: &World, owner: &mut PgConnection) {
         .execute(
             "insert into component_sources (customer_id, component_id, tool, target) \
              select customer_id, id, 'tool', 'target' from components; \
+             insert into vulnerability_database_versions (customer_id, version, told_at) \
+             select customer_id, '1', now() from customers; \
              insert into latest_uploads (customer_id, tool, target, digest, scan_id) \
              select customer_id, 'tool', 'target', '', id from scans",
         )

@@ -1,7 +1,11 @@
 //! Scans with their reports, and schedules.
 
+use std::collections::BTreeSet;
+
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::store::seed::{Asset, Scan, ScanSchedule};
+use posture_gateway::domain::ids::AssetId;
+use posture_gateway::store::seed::{Scan, ScanSchedule};
+use serde_json::{Value, json};
 
 use super::{Answer, Model, Object, counts, global, instant, leaf, maybe_instant, record};
 
@@ -15,6 +19,12 @@ impl<'w> Model<'w> {
             "requestedAt" => instant(row.requested_at),
             "startedAt" => maybe_instant(row.started_at),
             "finishedAt" => maybe_instant(row.finished_at),
+            // No world has a scanner that says why.
+            "failure" => leaf(Value::Null),
+            "targets" => {
+                let targets = self.world().scan_targets.iter().filter(|target| target.scan_id == row.id);
+                self.targets(targets.map(|target| target.asset_id).collect())
+            }
             "report" => {
                 let report = self.world().scan_reports.iter().find(|report| report.scan_id == row.id);
                 Answer::One(report.map(|report| {
@@ -38,20 +48,26 @@ impl<'w> Model<'w> {
         })
     }
 
+    /// Assets in the order of their values.
+    fn targets(&self, of: BTreeSet<AssetId>) -> Answer<'w> {
+        let mut assets: Vec<_> = self.world().assets.iter().filter(|asset| of.contains(&asset.id)).collect();
+        assets.sort_by(|a, b| (&a.value, a.id).cmp(&(&b.value, b.id)));
+        Answer::Many(assets.into_iter().map(|asset| Some(Object::Asset(asset))).collect())
+    }
+
     pub(super) fn scan_schedule(&self, row: &'w ScanSchedule, name: &str) -> Option<Answer<'w>> {
         Some(match name {
             "id" => global(GlobalId::ScanSchedule(row.customer_id, row.id)),
             "profile" => leaf(row.profile.as_str()),
             "targets" => {
-                let world = self.world();
-                let is_target = |asset: &&Asset| {
-                    let mut targets = world.scan_schedule_targets.iter();
-                    targets.any(|target| target.scan_schedule_id == row.id && target.asset_id == asset.id)
-                };
-                let mut assets: Vec<_> = world.assets.iter().filter(is_target).collect();
-                assets.sort_by(|a, b| (&a.value, a.id).cmp(&(&b.value, b.id)));
-                Answer::Many(assets.into_iter().map(|asset| Some(Object::Asset(asset))).collect())
+                let targets = self.world().scan_schedule_targets.iter();
+                let targets = targets.filter(|target| target.scan_schedule_id == row.id);
+                self.targets(targets.map(|target| target.asset_id).collect())
             }
+            "timeZone" => leaf(row.time_zone.as_str()),
+            "dayOfWeek" => leaf(row.day_of_week.map(|day| day.as_str())),
+            "dayOfMonth" => leaf(row.day_of_month),
+            "events" => leaf(json!(row.events)),
             "frequency" => leaf(row.frequency.as_str()),
             "startTime" => leaf(row.start_time.format("%H:%M").to_string()),
             "nextRunAt" => maybe_instant(row.next_run_at),

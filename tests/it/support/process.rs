@@ -1,4 +1,4 @@
-//! The gateway as it is started for real, for what takes killing it.
+//! The gateway as a process of its own, which a test can kill.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -9,17 +9,18 @@ use super::app::App;
 /// A gateway in a process of its own.
 pub(crate) struct Gateway {
     process: Mutex<Child>,
-    /// Where it answers.
     pub(crate) url: String,
 }
 
 impl Gateway {
-    pub(crate) fn start(app: &App) -> Self {
+    /// One that looks for work every so many seconds; with 0 it does none.
+    pub(crate) fn start(app: &App, worker_interval: u32) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_posture-gateway"))
             .arg("serve")
             .args(["--listen", "127.0.0.1:0"])
             .arg("--token-keys")
             .arg(app.public_key())
+            .args(["--worker-interval", &worker_interval.to_string()])
             .env("DATABASE_URL", app.test_database.url("posture_gateway"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -31,7 +32,7 @@ impl Gateway {
         Self { process: Mutex::new(process), url }
     }
 
-    /// SIGKILL: it finishes nothing.
+    /// SIGKILL, at any point of its way.
     pub(crate) fn kill(&self) {
         let mut process = self.process.lock().unwrap();
         // It may be dead already.
