@@ -12,6 +12,7 @@ mod people;
 mod personas;
 mod posture;
 mod records;
+mod triage;
 #[cfg(test)]
 mod tests;
 

@@ -9,6 +9,7 @@ pub mod global_id;
 pub mod ids;
 pub mod money;
 pub mod scan;
+pub mod sla;
 pub mod subscription;
 pub mod text_enum;
 pub mod user;

@@ -56,6 +56,14 @@ text_enum! {
         DisableUser = "disableUser",
         /// A user who may sign in again.
         EnableUser = "enableUser",
+        /// Where a finding stands.
+        TriageFinding = "triageFinding",
+        /// Where many findings stand.
+        TriageFindings = "triageFindings",
+        /// A note about a finding.
+        AddFindingNote = "addFindingNote",
+        /// After how many days findings are due.
+        SetSlaPolicy = "setSlaPolicy",
     }
 }
 
@@ -134,7 +142,14 @@ impl Operation {
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
             // Operating partners, and whoever keeps their own people.
-            Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
+            Self::InviteCustomerUser
+            | Self::DisableUser
+            | Self::EnableUser
+            // *Operate*: every write on a customer's security data (DESIGN.md 4).
+            | Self::TriageFinding
+            | Self::TriageFindings
+            | Self::AddFindingNote
+            | Self::SetSlaPolicy => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]
             }
         }

@@ -8,6 +8,8 @@ mod findings;
 use chrono::{DateTime, Utc};
 use uuid::{NoContext, Timestamp, Uuid};
 
+use super::sla::policy_of;
+use super::triage::hold_findings;
 use super::{Reader, StoreError, Writer};
 use crate::domain::ids::{CustomerId, ScanId, UserId};
 use crate::domain::scan::{ScanStatus, ScanTrigger};
@@ -107,13 +109,10 @@ pub async fn apply(
     now: DateTime<Utc>,
 ) -> Result<Vec<AppliedRun>, StoreError> {
     // One upload a customer at a time: the next one sees what this one wrote.
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended('ingest ' || $1::uuid::text, 0))",
-        registration.customer.0
-    )
-    .execute(writer.connection()?)
-    .await?;
-    let mut upload = Upload { writer, registration, digest: document.digest, format: document.format, now };
+    hold_findings(writer, registration.customer).await?;
+    let due_at = policy_of(writer, registration.customer).await?.due_by_rank(now);
+    let (digest, format) = (document.digest, document.format);
+    let mut upload = Upload { writer, registration, digest, format, now, due_at };
     let mut applied = Vec::new();
     for run in document.report.by_target().runs {
         applied.push(upload.apply(&run).await?);
@@ -128,6 +127,8 @@ struct Upload<'a> {
     digest: [u8; 32],
     format: Format,
     now: DateTime<Utc>,
+    /// When what is found now is due, by the rank of its severity.
+    due_at: Vec<Option<DateTime<Utc>>>,
 }
 
 impl Upload<'_> {

@@ -28,7 +28,9 @@ pub mod scan;
 pub mod scope;
 pub mod security;
 pub mod seed;
+pub mod sla;
 pub mod subscription;
+pub mod triage;
 pub mod viewer;
 
 pub use scope::{Database, Reader, Snapshot, Writer};

@@ -37,7 +37,7 @@ const FRAGMENTS: &str = "
         scans(first: 4) { nodes { ...Scan } } scanSchedules(first: 4) { nodes { ...ScanSchedule } }
         evidence(first: 4) { nodes { ...Evidence } } postureShares(first: 4) { nodes { ...PostureShare } } lastScanAt
         auditLog(first: 4) { nodes { ...CustomerAuditEvent } } securityConfiguration { ...SecurityConfiguration }
-        users(first: 4) { edges { cursor node { ...CustomerUser } } } exposure { ...Exposure }
+        users(first: 4) { edges { cursor node { ...CustomerUser } } } exposure { ...Exposure } slaPolicy { ...SlaPolicy }
     }
     fragment Access on Access {
         id partner { id name } customer { id name } status operatingModel privilegeCeiling customerConsent consentUntil
@@ -67,8 +67,10 @@ const FRAGMENTS: &str = "
     fragment SeverityCounts on SeverityCounts { critical high medium low info total }
     fragment Finding on Finding {
         id customer { id name } asset { ...Asset } title description severity status ruleId cve cvssScore firstSeenAt
-        lastSeenAt slaDueAt slaBreached
+        lastSeenAt slaDueAt slaBreached history(first: 4) { nodes { ...FindingChange } }
     }
+    fragment FindingChange on FindingChange { at by from to note }
+    fragment SlaPolicy on SlaPolicy { criticalDays highDays mediumDays lowDays infoDays isDefault }
     fragment Asset on Asset { id kind value firstSeenAt openFindings { ...SeverityCounts } }
     fragment Component on Component { id name version purl licenses }
     fragment Scan on Scan { id profile trigger status requestedAt startedAt finishedAt report { ...ScanReport } }

@@ -17,6 +17,8 @@ pub mod pricing;
 pub mod privilege;
 pub mod quote;
 pub mod refusal;
+pub mod sla;
+pub mod triage;
 pub mod trial;
 pub mod users;
 pub mod writing;
@@ -40,4 +42,6 @@ pub struct Mutation(
     people::PeopleMutations,
     partner::PartnerMutations,
     users::UserMutations,
+    triage::TriageMutations,
+    sla::SlaMutations,
 );

@@ -5,18 +5,20 @@ use async_graphql::{Context, Result, SimpleObject};
 use super::pricing::PriceSet;
 use super::refusal::UserError;
 use super::writing::Outcome;
-use crate::domain::ids::{AccessId, CustomerId, PartnerId, QuoteId};
+use crate::domain::ids::{AccessId, CustomerId, FindingId, PartnerId, QuoteId};
 use crate::domain::money;
 use crate::graphql::enums::LicenseModel;
 use crate::graphql::loaders::{PartnerKey, RowKey};
 use crate::graphql::session::session;
 use crate::graphql::types::access::Access;
 use crate::graphql::types::customer::Customer;
+use crate::graphql::types::finding::Finding;
 use crate::graphql::types::money::Money;
 use crate::graphql::types::partner::Partner;
 use crate::graphql::types::quote::{Quote, quote};
 use crate::graphql::types::user::{CustomerUser, PartnerUser};
-use crate::policy::{Commercial, Decision, SecurityConfig, grant, grant_partner};
+use crate::policy::{Commercial, Decision, Posture, SecurityConfig, grant, grant_partner};
+use crate::store::finding::Findings;
 use crate::store::people::{Belonging, CustomerUsers, PartnerUsers, Person};
 
 /// An access after a mutation.
@@ -192,5 +194,56 @@ impl UserPayload {
             }
         }
         Ok(payload)
+    }
+}
+
+/// A finding after a mutation.
+#[derive(SimpleObject)]
+pub struct FindingPayload {
+    /// The finding as it stands now; null where nothing was done.
+    finding: Option<Finding>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl FindingPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, FindingId)>) -> Result<Self> {
+        let mut payload = Self { finding: None, user_errors: Vec::new() };
+        match outcome {
+            Err(refusal) => payload.user_errors.push(refusal.into()),
+            Ok((customer, id)) => {
+                let session = session(ctx)?;
+                let (viewer, subject) = (session.viewer().await?, session.subject(customer, None).await?);
+                if let Decision::Visible(grant) = grant::<Posture>(&viewer, &subject) {
+                    let key = RowKey { parent: grant, list: Findings::all(session.now()), id: id.0 };
+                    payload.finding = session.load(key).await?.map(|row| Finding { row, grant });
+                }
+            }
+        }
+        Ok(payload)
+    }
+}
+
+/// Many findings after a mutation.
+#[derive(SimpleObject)]
+pub struct TriageFindingsPayload {
+    /// The customer, with its findings as they stand now; null where nothing was done.
+    customer: Option<Customer>,
+    /// How many findings were set; null where nothing was done.
+    count: Option<i32>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl TriageFindingsPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, i32)>) -> Result<Self> {
+        Ok(match outcome {
+            Ok((customer, count)) => Self {
+                customer: session(ctx)?.customer(customer).await?.map(Customer::bare),
+                count: Some(count),
+                user_errors: Vec::new(),
+            },
+            Err(refusal) => Self { customer: None, count: None, user_errors: vec![refusal.into()] },
+        })
     }
 }

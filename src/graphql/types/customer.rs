@@ -14,6 +14,7 @@ use super::exposure::Exposure;
 use super::finding::{Finding, FindingFilter, FindingOrder, list_of};
 use super::scan::{Scan, ScanSchedule};
 use super::security::SecurityConfiguration;
+use super::sla::SlaPolicy;
 use super::user::CustomerUser;
 use super::visibility::{ClassVisibility, visibility};
 use crate::domain::global_id::GlobalId;
@@ -23,7 +24,7 @@ use crate::graphql::connection::{
 use crate::graphql::enums::{DataClass, PortalAccess, all_into};
 use crate::graphql::error::bad_input;
 use crate::graphql::gate::{ask, ask_exposure, gate_directive, shown};
-use crate::graphql::loaders::{ExposureKey, RollupKey, SecurityKey};
+use crate::graphql::loaders::{ExposureKey, RollupKey, SecurityKey, SlaKey};
 use crate::graphql::session::session;
 use crate::policy::{Activity, Class, Grant, Posture, Scope, SecurityConfig};
 use crate::store;
@@ -171,6 +172,14 @@ impl Customer {
         let grant = shown!(self.ask::<Posture>(ctx).await);
         let loaded = async { session(ctx)?.load(RollupKey(grant)).await };
         Some(loaded.await.map(|rollup| PostureSummary(rollup.unwrap_or_default())))
+    }
+
+    /// After how many days its findings are due, by severity.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn sla_policy(&self, ctx: &Context<'_>) -> Option<Result<SlaPolicy>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let loaded = async { session(ctx)?.load(SlaKey(grant)).await };
+        Some(loaded.await.map(SlaPolicy::from))
     }
 
     /// What is monitored, by value.

@@ -16,6 +16,7 @@ pub mod prepaid;
 pub mod quote;
 pub mod scan;
 pub mod security;
+pub mod sla;
 pub mod subscription;
 pub mod user;
 pub mod viewer;

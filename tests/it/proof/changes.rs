@@ -35,6 +35,7 @@ pub(super) fn change(world: &World, viewer: UserId, seed: u64) -> World {
         change.activity(customer);
         change.security(customer);
     }
+    change.histories();
     change.logs();
     change.additions();
     change.to
@@ -154,8 +155,8 @@ impl Change<'_> {
             ($($table:ident)*) => {$( self.to.$table.retain(|row| !gone.contains(&row.customer_id)); )*};
         }
         forget! {
-            customers accesses subscriptions add_ons quotes usage_alerts assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence posture_shares security_settings api_keys customer_audit_events
+            customers accesses subscriptions add_ons quotes usage_alerts assets findings finding_history sla_policies components scans scan_reports
+            scan_schedules scan_schedule_targets evidence posture_shares security_settings api_keys customer_audit_events
         }
         self.to.partner_audit_events.retain(|row| row.customer_id.is_none_or(|id| !gone.contains(&id)));
         self.to.memberships.retain(|membership| match membership {
@@ -300,7 +301,7 @@ impl Change<'_> {
                 row.asset_id = row.asset_id.filter(|id| !gone.contains(id));
             }
         }
-        stir(
+        let gone = stir(
             dice,
             &mut to.findings,
             of_customer!(),
@@ -310,6 +311,16 @@ impl Change<'_> {
                 row.status = dice.one_of(FindingStatus::ALL);
                 row.title.clone_from(&name);
                 row.sla_due_at = row.sla_due_at.map(|due| due - TimeDelta::days(30));
+            },
+        );
+        to.finding_history.retain(|row| !gone.contains(&row.finding_id));
+        stir(
+            dice,
+            &mut to.sla_policies,
+            of_customer!(),
+            |row| row.customer_id,
+            |_, row: &mut seed::SlaPolicy| {
+                row.critical_days = row.critical_days.map_or(Some(2), |_| None);
             },
         );
         stir(
@@ -393,6 +404,7 @@ impl Change<'_> {
         }
         self.to.assets.append(&mut more.assets);
         self.to.findings.append(&mut more.findings);
+        self.to.finding_history.append(&mut more.finding_history);
         self.to.components.append(&mut more.components);
         self.to.scans.append(&mut more.scans);
         self.to.scan_reports.append(&mut more.scan_reports);
@@ -400,6 +412,24 @@ impl Change<'_> {
         self.to.scan_schedule_targets.append(&mut more.scan_schedule_targets);
         self.to.evidence.append(&mut more.evidence);
         self.to.posture_shares.append(&mut more.posture_shares);
+    }
+
+    /// What was done about findings by people whom the viewer is not told of.
+    fn histories(&mut self) {
+        let actor = self.mark();
+        let Self { eyes, dice, to, .. } = self;
+        let hidden = |row: &seed::FindingChange| !eyes.finding_change(row.customer_id, row.partner_id);
+        stir(
+            dice,
+            &mut to.finding_history,
+            hidden,
+            |row| row.id,
+            |dice, row| {
+                row.actor.clone_from(&actor);
+                row.new_status = dice.one_of(FindingStatus::ALL);
+                row.at -= TimeDelta::days(1);
+            },
+        );
     }
 
     fn activity(&mut self, customer: CustomerId) {

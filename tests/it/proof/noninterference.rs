@@ -59,7 +59,8 @@ const CROWD: &str = "{ partner { ...Lists } customer { name posture { riskScore 
 /// Everything that can be asked of a customer.
 const CUSTOMER: &str = "name portalAccess createdAt visibility { class visible reason explanation } lastScanAt \
     posture { riskScore assets slaBreaches lastScanAt openFindings { critical high medium low info total } } \
-    findings(first: 100) { totalCount nodes { id title severity status slaDueAt slaBreached asset { id } } } \
+    findings(first: 100) { totalCount nodes { id title severity status slaDueAt slaBreached asset { id } history(first: 100) { nodes { \
+    at by from to note } } } } slaPolicy { criticalDays highDays mediumDays lowDays infoDays isDefault } \
     assets(first: 100) { totalCount nodes { id kind value firstSeenAt openFindings { total } } } \
     components(first: 100) { totalCount nodes { id name version purl licenses } } \
     scans(first: 100) { nodes { id profile status finishedAt report { newFindings openFindings { critical } } } } \

@@ -73,6 +73,7 @@ impl Values {
         for argument in ["email", "adminEmail"] {
             texts.insert(argument, (1..6).map(|nth| format!("new-{nth}@example.org")).collect());
         }
+        texts.insert("note", vec!["as agreed".to_owned(), "not reachable from outside".to_owned()]);
         texts.insert("currency", vec!["EUR".to_owned(), "USD".to_owned()]);
         for argument in ["addOns", "code"] {
             texts.insert(argument, world.plan_add_ons.iter().map(|row| row.code.clone()).collect());

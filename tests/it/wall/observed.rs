@@ -22,6 +22,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("customer_users", "user_id"),
     ("customers", "customer_id"),
     ("evidence", "customer_id"),
+    ("finding_history", "concat(customer_id, ' ', partner_id)"),
     ("findings", "customer_id"),
     (
         "gate.partner_sees",
@@ -46,6 +47,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("scan_schedules", "customer_id"),
     ("scans", "customer_id"),
     ("security_settings", "customer_id"),
+    ("sla_policies", "customer_id"),
     ("subscription_add_ons", "access_id"),
     ("subscriptions", "access_id"),
     ("usage_alerts", "access_id"),

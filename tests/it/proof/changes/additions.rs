@@ -53,7 +53,8 @@ impl Change<'_> {
         // No e-mail address twice.
         new.users.iter_mut().for_each(|row| row.email = None);
         add! {
-            customers users memberships accesses subscriptions add_ons quotes prepaid_purchases usage_alerts assets findings components scans scan_reports
+            customers users memberships accesses subscriptions add_ons quotes prepaid_purchases usage_alerts assets findings finding_history sla_policies components scans
+            scan_reports
             scan_schedules scan_schedule_targets evidence posture_shares security_settings api_keys
             partner_audit_events customer_audit_events
         }

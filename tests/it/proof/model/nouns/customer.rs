@@ -26,7 +26,7 @@ impl<'w> Model<'w> {
             "exposure" => return Some(self.exposure(row, arguments)),
             "securityConfiguration" | "users" => Some(SECURITY_CONFIG),
             "findings" | "posture" | "assets" | "components" | "scans" | "scanSchedules" | "evidence"
-            | "postureShares" | "lastScanAt" => Some(POSTURE),
+            | "postureShares" | "lastScanAt" | "slaPolicy" => Some(POSTURE),
             _ => None,
         };
         if let Some(class) = class
@@ -72,6 +72,7 @@ impl<'w> Model<'w> {
             "visibility" => visibility(|class| self.on_customer(class, own)),
             "lastScanAt" => maybe_instant(self.last_scan(own)),
             "posture" => self.posture(own),
+            "slaPolicy" => self.sla_policy(own),
             "securityConfiguration" => self.security_configuration(own),
             "users" => self.customer_users(row, arguments),
             "findings" => self.findings(row, arguments),
