@@ -47,8 +47,7 @@ pub(super) fn fill(world: &mut seed::World, customer: &Scanned<'_>, first: usize
     let (person, partner) = triager(tenant);
     let scanner = people::scanner(tenant.nth).0;
     for (nth, finding) in world.findings.iter().enumerate().skip(first) {
-        let nth = nth as u64;
-        let pick = |texts: &[&str]| texts.get(nth as usize % texts.len()).map(|text| (*text).to_owned());
+        let pick = |texts: &[&str]| texts.get(nth % texts.len()).map(|text| (*text).to_owned());
         let note = match finding.status {
             FindingStatus::Accepted => pick(&ACCEPTED),
             FindingStatus::FalsePositive => pick(&FALSE_POSITIVE),
@@ -69,7 +68,7 @@ pub(super) fn fill(world: &mut seed::World, customer: &Scanned<'_>, first: usize
         };
         world.finding_history.push(seed::FindingChange {
             customer_id: tenant.id(),
-            id: deterministic_id("finding-change", nth),
+            id: deterministic_id("finding-change", nth as u64),
             finding_id: finding.id,
             at,
             actor,

@@ -38,6 +38,7 @@ pub trait List: Clone + Eq + Hash + Send + Sync + 'static {
     /// The parent's id.
     fn parent(parent: &Self::Parent) -> Uuid;
     /// The tenant's id, where there is a column for it.
+    #[must_use]
     fn tenant(_: &Self::Parent) -> Option<Uuid> {
         None
     }

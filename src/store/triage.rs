@@ -56,7 +56,7 @@ pub async fn find(
     )
     .fetch_optional(writer.connection()?)
     .await?;
-    Ok(status.map(|status| Ok::<_, StoreError>(Triaged { id, status: status.parse()? })).transpose()?)
+    status.map(|status| Ok(Triaged { id, status: status.parse()? })).transpose()
 }
 
 /// The findings of a list, `limit` of them at most, of a customer whose findings are held.

@@ -170,10 +170,10 @@ impl Finding {
         last: Option<i32>,
         before: Option<String>,
     ) -> Result<Uncounted<FindingChange>> {
-        let list = FindingHistory { partner: session(ctx)?.viewer().await?.partner() };
+        let told = FindingHistory { partner: session(ctx)?.viewer().await?.partner() };
         let parent = (self.grant, self.row.id);
-        let page = page(ctx, parent, &list, &PageArguments { first, after, last, before }).await?;
-        Ok(uncounted(self.row.id.0, &list, &page, |row| FindingChange(row.clone())))
+        let page = page(ctx, parent, &told, &PageArguments { first, after, last, before }).await?;
+        Ok(uncounted(self.row.id.0, &told, &page, |row| FindingChange(row.clone())))
     }
 
     /// Whether it is open past its due date.
