@@ -61,6 +61,7 @@ impl Deed {
 }
 
 /// Every mutation; some of them for several kinds of callers.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
     let (customer, access) = (cast.bolt.customer, cast.bolt.access);
     let (birch, acme, crown) = (cast.birch, cast.acme.customer, cast.crown.customer);

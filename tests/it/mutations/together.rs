@@ -203,3 +203,48 @@ async fn of_two_changes_of_one_version_one_is_done_whatever_they_are() {
     .unwrap();
     assert_eq!(odd, [] as [&str; 0], "of {} accesses", pairs.len());
 }
+
+/// The managing partner opens the portal while another partner takes the customer over: whoever is first, a FULL portal and
+/// FULLY_MANAGED never stand side by side.
+#[tokio::test]
+async fn a_portal_is_never_full_beside_a_fully_managed_access() {
+    let mut world = World::default();
+    let (birch, cedar) = (world.partner("Birch"), world.partner("Cedar"));
+    let (ada, cid) = (world.partner_admin(birch, "Ada"), world.partner_admin(cedar, "Cid"));
+    let customers: Vec<_> = (0..12)
+        .map(|nth| {
+            let customer = world.customer(birch, &format!("Customer {nth}"), PortalAccess::ReadOnly);
+            world.access(birch, customer, Terms::co_managed());
+            let access = GlobalId::Access(customer, world.access(cedar, customer, Terms::co_managed()));
+            (GlobalId::Customer(customer), access)
+        })
+        .collect();
+    let app = App::start_with(world, 8).await;
+    let (ada, cid) = (app.sign_in(ada), app.sign_in(cid));
+    let rounds = customers.iter().enumerate().map(|(nth, (customer, access))| {
+        let opens = json!({ "customerId": customer.to_string(), "portalAccess": "FULL" });
+        let takes =
+            json!({ "accessId": access.to_string(), "operatingModel": "FULLY_MANAGED", "reason": "At once" });
+        let (ada, cid) = (ada.clone(), cid.clone());
+        async move {
+            let opened = async { codes(&mutate_customer(&ada, "setPortalAccess", opens).await) };
+            let changed = async { codes(&mutate(&cid, "changeOperatingModel", takes).await) };
+            if nth.is_multiple_of(2) {
+                tokio::join!(opened, changed)
+            } else {
+                let (changed, opened) = tokio::join!(changed, opened);
+                (opened, changed)
+            }
+        }
+    });
+    for (opened, changed) in join_all(rounds).await {
+        assert!(opened.is_empty() || opened == ["WRONG_STATE"], "{opened:?}");
+        assert_eq!(changed, [] as [&str; 0]);
+    }
+    let mut owner = app.test_database.as_superuser().connect().await.unwrap();
+    let levels: Vec<i16> = sqlx::query_scalar("select distinct portal_access from customers")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(levels, [1]);
+}
