@@ -102,6 +102,7 @@ fn tied<T>(rows: &mut [T], set: impl Fn(&mut T, DateTime<Utc>, &'static str)) {
 }
 
 /// A world in which every list is full, and the lists as they have to come.
+#[expect(clippy::too_many_lines, reason = "a paragraph a list")]
 fn lists() -> (World, CustomerId, Vec<List>) {
     let mut world = World::default();
     let partner = world.partner("Birch");

@@ -6,7 +6,7 @@ use super::operate::operator;
 use super::payload::CustomerPayload;
 use super::portal::find_customer;
 use super::refusal::Refusal;
-use super::writing::{Begun, Stop, Writing, begin};
+use super::writing::{Stop, Writing, written};
 use crate::domain::ids::CustomerId;
 use crate::domain::sla::SlaPolicy;
 use crate::policy::Operation;
@@ -45,13 +45,7 @@ impl SlaMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whose, and the days by severity.")] input: SetSlaPolicyInput,
     ) -> Result<CustomerPayload> {
-        let outcome = match begin(ctx, Operation::SetSlaPolicy).await? {
-            Begun::Before(outcome) => outcome,
-            Begun::Now(mut writing) => {
-                let done = Box::pin(set_sla_policy(&mut writing, input)).await;
-                writing.end(done).await?
-            }
-        };
+        let outcome = written!(ctx, Operation::SetSlaPolicy, set_sla_policy, input);
         CustomerPayload::of(ctx, outcome).await
     }
 }

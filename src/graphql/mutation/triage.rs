@@ -6,7 +6,7 @@ use super::operate::operator;
 use super::payload::{FindingPayload, TriageFindingsPayload};
 use super::portal::{find_customer, lock_for};
 use super::refusal::Refusal;
-use super::writing::{Begun, Stop, Writing, begin};
+use super::writing::{Stop, Writing, written};
 use crate::domain::finding;
 use crate::domain::global_id::GlobalId;
 use crate::domain::ids::{CustomerId, FindingId};
@@ -70,13 +70,7 @@ impl TriageMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which finding, where it stands, and why.")] input: TriageFindingInput,
     ) -> Result<FindingPayload> {
-        let outcome = match begin(ctx, Operation::TriageFinding).await? {
-            Begun::Before(outcome) => outcome,
-            Begun::Now(mut writing) => {
-                let done = Box::pin(triage_finding(&mut writing, &input)).await;
-                writing.end(done).await?
-            }
-        };
+        let outcome = written!(ctx, Operation::TriageFinding, triage_finding, &input);
         FindingPayload::of(ctx, outcome).await
     }
 
@@ -87,13 +81,7 @@ impl TriageMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Whose findings and which, where they stand, and why.")] input: TriageFindingsInput,
     ) -> Result<TriageFindingsPayload> {
-        let outcome = match begin(ctx, Operation::TriageFindings).await? {
-            Begun::Before(outcome) => outcome,
-            Begun::Now(mut writing) => {
-                let done = Box::pin(triage_findings(&mut writing, input)).await;
-                writing.end(done).await?
-            }
-        };
+        let outcome = written!(ctx, Operation::TriageFindings, triage_findings, input);
         TriageFindingsPayload::of(ctx, outcome).await
     }
 
@@ -104,13 +92,7 @@ impl TriageMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "Which finding, and the note.")] input: AddFindingNoteInput,
     ) -> Result<FindingPayload> {
-        let outcome = match begin(ctx, Operation::AddFindingNote).await? {
-            Begun::Before(outcome) => outcome,
-            Begun::Now(mut writing) => {
-                let done = Box::pin(add_finding_note(&mut writing, &input)).await;
-                writing.end(done).await?
-            }
-        };
+        let outcome = written!(ctx, Operation::AddFindingNote, add_finding_note, &input);
         FindingPayload::of(ctx, outcome).await
     }
 }

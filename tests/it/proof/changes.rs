@@ -272,6 +272,7 @@ impl Change<'_> {
         });
     }
 
+    #[expect(clippy::too_many_lines, reason = "a paragraph a table")]
     fn posture(&mut self, customer: CustomerId) {
         if self.eyes.posture(customer) {
             return;
