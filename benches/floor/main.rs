@@ -1,8 +1,8 @@
-//! `cargo bench`: the gateway against the floor, a hand-written endpoint with one SQL statement an operation.
+//! `cargo bench --bench floor`: the gateway against the floor, a hand-written endpoint with one SQL statement an operation.
 //!
 //! Same machine, same database (the demo world), same policies, same sign-in; answers are compared first; rounds are
 //! interleaved; what is printed are ratios of one run, since machines are noisy. Both servers are processes of their
-//! own, on loopback, and end with this one. Linux only (/proc). `cargo bench -- --rounds 9 --seconds 5`
+//! own, on loopback, and end with this one. Linux only (/proc). `cargo bench --bench floor -- --rounds 9 --seconds 5`
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

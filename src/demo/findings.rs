@@ -8,8 +8,10 @@ use super::FINDINGS;
 use super::catalogue::{FILES, PACKAGES_USED, PATHS, PORTS, Place, TEMPLATES, Template};
 use super::dice::Dice;
 use super::posture::Scanned;
+use super::triage;
 use crate::domain::finding::{FindingStatus, Severity, SeverityCounts};
 use crate::domain::ids::FindingId;
+use crate::domain::sla::SlaPolicy;
 use crate::store::seed::{self, deterministic_id};
 
 /// Findings, and a report for each scan that succeeded.
@@ -27,6 +29,7 @@ pub(super) fn fill(world: &mut seed::World, scanned: &[Scanned<'_>]) {
         let found: Vec<_> = world.findings.iter().skip(first).collect();
         let reports = reports(customer, &found);
         world.scan_reports.extend(reports);
+        triage::fill(world, customer, first);
     }
 }
 
@@ -78,7 +81,9 @@ fn finding(customer: &Scanned<'_>, nth: u32) -> Option<seed::Finding> {
         first_seen_at,
         last_seen_at: at(gone_from.map_or(last, |scan| scan - 1))?,
         resolved_at: gone_from.and_then(at),
-        sla_due_at: template.severity.due_at(first_seen_at),
+        sla_due_at: triage::policy(tenant)
+            .unwrap_or(SlaPolicy::DEFAULT)
+            .due_at(template.severity, first_seen_at),
     })
 }
 

@@ -14,6 +14,7 @@ mod posture;
 mod records;
 mod transparency;
 mod trend;
+mod triage;
 #[cfg(test)]
 mod tests;
 

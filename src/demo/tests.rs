@@ -73,6 +73,7 @@ fn it_is_as_large_as_promised() {
         world.components.len(),
         world.scan_reports.len(),
         world.scan_schedule_targets.len(),
+        world.finding_history.len(),
         world.evidence.len(),
         world.posture_shares.len(),
         world.api_keys.len(),

@@ -1,7 +1,5 @@
 //! Findings and what is counted of them.
 
-use chrono::{DateTime, Days, NaiveTime, Utc};
-
 use super::text_enum::text_enum;
 
 text_enum! {
@@ -44,21 +42,6 @@ impl Severity {
             4.. => Self::Critical,
         }
     }
-
-    /// When a finding of this severity, open since an instant, is to be fixed: at the end of a day in UTC (7, 30, 90 and
-    /// 180 days later), that is at midnight. What is informational is never due.
-    #[must_use]
-    pub fn due_at(self, since: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let days = match self {
-            Self::Critical => 7,
-            Self::High => 30,
-            Self::Medium => 90,
-            Self::Low => 180,
-            Self::Info => return None,
-        };
-        let day = since.date_naive().checked_add_days(Days::new(days + 1))?;
-        Some(day.and_time(NaiveTime::MIN).and_utc())
-    }
 }
 
 text_enum! {
@@ -86,6 +69,44 @@ impl FindingStatus {
         match self {
             Self::Open | Self::Triaged | Self::InProgress => true,
             Self::Resolved | Self::Accepted | Self::FalsePositive => false,
+        }
+    }
+
+    /// What people may set it to next. From a closed status that is a reopening; scanners reopen and resolve by themselves
+    /// (DESIGN.md 8).
+    ///
+    /// | status | may become |
+    /// |---|---|
+    /// | OPEN | TRIAGED, IN_PROGRESS, RESOLVED, ACCEPTED, FALSE_POSITIVE |
+    /// | TRIAGED | IN_PROGRESS, RESOLVED, ACCEPTED, FALSE_POSITIVE |
+    /// | IN_PROGRESS | TRIAGED, RESOLVED, ACCEPTED, FALSE_POSITIVE |
+    /// | RESOLVED | OPEN |
+    /// | ACCEPTED | OPEN |
+    /// | FALSE_POSITIVE | OPEN |
+    #[must_use]
+    pub const fn next(self) -> &'static [Self] {
+        match self {
+            Self::Open => {
+                &[Self::Triaged, Self::InProgress, Self::Resolved, Self::Accepted, Self::FalsePositive]
+            }
+            Self::Triaged => &[Self::InProgress, Self::Resolved, Self::Accepted, Self::FalsePositive],
+            Self::InProgress => &[Self::Triaged, Self::Resolved, Self::Accepted, Self::FalsePositive],
+            Self::Resolved | Self::Accepted | Self::FalsePositive => &[Self::Open],
+        }
+    }
+
+    /// Whether people may set it to this next.
+    #[must_use]
+    pub fn may_become(self, to: Self) -> bool {
+        self.next().contains(&to)
+    }
+
+    /// Whether it takes a note to set it: it says that a finding will not be fixed, so it says why.
+    #[must_use]
+    pub const fn needs_note(self) -> bool {
+        match self {
+            Self::Accepted | Self::FalsePositive => true,
+            Self::Open | Self::Triaged | Self::InProgress | Self::Resolved => false,
         }
     }
 }
@@ -155,19 +176,32 @@ impl SeverityCounts {
 mod tests {
     use super::*;
 
+    /// The table of the documentation, read from it.
     #[test]
-    fn findings_are_due_at_the_end_of_a_day() {
-        let due = |severity: Severity, since: &str| {
-            severity.due_at(since.parse().unwrap()).map(|due| due.to_rfc3339())
-        };
-        let early = "2026-01-31T00:00:00Z";
-        assert_eq!(due(Severity::Critical, early).as_deref(), Some("2026-02-08T00:00:00+00:00"));
-        assert_eq!(due(Severity::Critical, "2026-01-31T23:59:59.9Z"), due(Severity::Critical, early));
-        assert_eq!(due(Severity::High, early).as_deref(), Some("2026-03-03T00:00:00+00:00"));
-        assert_eq!(due(Severity::Medium, early).as_deref(), Some("2026-05-02T00:00:00+00:00"));
-        assert_eq!(due(Severity::Low, early).as_deref(), Some("2026-07-31T00:00:00+00:00"));
-        assert_eq!(due(Severity::Info, early), None);
-        assert_eq!(Severity::Low.due_at(DateTime::<Utc>::MAX_UTC), None);
+    fn the_documented_steps_are_the_steps() {
+        let readme = include_str!("../../README.md");
+        for from in FindingStatus::ALL {
+            let next: Vec<&str> = from.next().iter().map(|next| next.as_str()).collect();
+            let row = format!("| {from} | {} |", next.join(", "));
+            assert!(readme.lines().any(|line| line.trim() == row), "README.md has no row `{row}`");
+            assert!(include_str!("finding.rs").contains(&format!("    /// {row}")), "{row}");
+            assert!(!from.may_become(*from));
+        }
+    }
+
+    #[test]
+    fn what_is_closed_can_only_be_reopened() {
+        for from in FindingStatus::ALL {
+            for to in FindingStatus::ALL {
+                let expected = match (from.is_open(), to.is_open()) {
+                    (false, _) => *to == FindingStatus::Open,
+                    (true, false) => true,
+                    // Nobody unsees what was looked at.
+                    (true, true) => *to != FindingStatus::Open && to != from,
+                };
+                assert_eq!(from.may_become(*to), expected, "{from} to {to}");
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod public_url;
 pub mod scan;
 pub mod schedule;
 pub mod secret;
+pub mod sla;
 pub mod subscription;
 pub mod text_enum;
 pub mod user;

@@ -14,6 +14,10 @@ const GATED: &[(DataClass, &[&str])] = &[
             "Finding",
             "FindingConnection",
             "FindingEdge",
+            "FindingChange",
+            "FindingChangeConnection",
+            "FindingChangeEdge",
+            "SlaPolicy",
             "PostureSummary",
             "PosturePoint",
             "PostureChanges",
@@ -89,6 +93,8 @@ const OPEN: &[&str] = &[
     "UserPayload",
     "PostureSharePayload",
     "EvidencePayload",
+    "FindingPayload",
+    "TriageFindingsPayload",
     "UserError",
     "Viewer",
     "Partner",
@@ -127,6 +133,10 @@ const OPEN: &[&str] = &[
 const DECIDED_OTHERWISE: &[(&str, &str)] = &[
     ("Query.node", "from the id, before a row is read; null where the gate denies"),
     ("Query.nodes", "each as by `node`"),
+    (
+        "FindingPayload.finding",
+        "asked after the change, in the mutation's own snapshot; null where the gate denies",
+    ),
     (
         "UserPayload.customerUser",
         "asked after the change, in the mutation's own snapshot; null where the gate denies",

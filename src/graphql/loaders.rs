@@ -15,6 +15,7 @@ use crate::domain::finding::SeverityCounts;
 use crate::domain::ids::{
     AccessId, AssetId, CustomerId, EvidenceId, PartnerId, ScanId, ScanScheduleId, UserId,
 };
+use crate::domain::sla::SlaPolicy;
 use crate::policy::{Activity, Commercial, Grant, PartnerScope, Posture, Scope, SecurityConfig};
 use crate::store::access::Access;
 use crate::store::asset::Asset;
@@ -86,6 +87,10 @@ pub struct SummariesKey(pub PartnerId, pub Scope);
 /// The counts of a customer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RollupKey(pub Grant<Posture>);
+
+/// The SLA policy of a customer, if it has one of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SlaKey(pub Grant<Posture>);
 
 /// The open findings of an asset.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -309,6 +314,17 @@ impl Loader<RollupKey> for Loaders {
         let rows = store::posture::rollups(&mut *self.0.reader().await?, &grants, self.0.now()).await?;
         let rows: HashMap<CustomerId, Rollup> = rows.into_iter().collect();
         Ok(keys.iter().map(|key| (*key, rows.get(&key.0.of()).copied().unwrap_or_default())).collect())
+    }
+}
+
+impl Loader<SlaKey> for Loaders {
+    type Value = SlaPolicy;
+    type Error = StoreError;
+
+    async fn load(&self, keys: &[SlaKey]) -> Result<HashMap<SlaKey, SlaPolicy>, StoreError> {
+        let grants: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let own = store::sla::policies(&mut *self.0.reader().await?, &grants).await?;
+        Ok(keys.iter().filter_map(|key| Some((*key, *own.get(&key.0.of())?))).collect())
     }
 }
 

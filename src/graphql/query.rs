@@ -212,6 +212,7 @@ async fn partner(session: &Session, id: PartnerId) -> Result<Option<Partner>> {
 
 /// Decides from the id alone, before a row is read; what is hidden is answered like what is not there. `field` is the root's that asks.
 async fn find(session: &Session, id: GlobalId, field: &'static str) -> Result<Option<Node>> {
+    let field = ("Query", field);
     Ok(match id {
         GlobalId::Partner(id) => partner(session, id).await?.map(Node::Partner),
         GlobalId::Customer(id) => session.customer(id).await?.map(Customer::bare).map(Node::Customer),
@@ -278,7 +279,7 @@ async fn subscription(
     }
 }
 
-/// A row of a gated list by its id, if the gate shows the list's class of the id's customer.
+/// A row of a gated list by its id, if the gate shows the list's class of the id's customer; `shown_by` is the field that shows it.
 ///
 /// # Errors
 /// UNAUTHENTICATED when nobody is signed in.
@@ -286,7 +287,7 @@ pub(super) async fn gated<L, C>(
     session: &Session,
     customer: CustomerId,
     list: L,
-    (id, field): (uuid::Uuid, &'static str),
+    (id, shown_by): (uuid::Uuid, (&'static str, &'static str)),
 ) -> Result<Option<(Grant<C>, Arc<L::Row>)>>
 where
     C: Class,
@@ -299,7 +300,7 @@ where
     match grant::<C>(&session.viewer().await?, &subject) {
         Decision::Visible(parent) => {
             let Some(row) = session.load(RowKey { parent, list, id }).await? else { return Ok(None) };
-            session.note_shown(C::CLASS, [parent.of()], ("Query", field)).await?;
+            session.note_shown(C::CLASS, [parent.of()], shown_by).await?;
             Ok(Some((parent, row)))
         }
         Decision::Hidden(_) => Ok(None),

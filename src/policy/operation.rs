@@ -76,6 +76,14 @@ text_enum! {
         ResumeScanSchedule = "resumeScanSchedule",
         /// The end of them.
         DeleteScanSchedule = "deleteScanSchedule",
+        /// Where a finding stands.
+        TriageFinding = "triageFinding",
+        /// Where many findings stand.
+        TriageFindings = "triageFindings",
+        /// A note about a finding.
+        AddFindingNote = "addFindingNote",
+        /// After how many days findings are due.
+        SetSlaPolicy = "setSlaPolicy",
     }
 }
 
@@ -163,6 +171,10 @@ impl Operation {
             | Self::PauseScanSchedule
             | Self::ResumeScanSchedule
             | Self::DeleteScanSchedule
+            | Self::TriageFinding
+            | Self::TriageFindings
+            | Self::AddFindingNote
+            | Self::SetSlaPolicy
             // Operating partners, and whoever keeps their own people.
             | Self::InviteCustomerUser
             | Self::DisableUser

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 use super::scan::lease::{self, Reported};
 use super::scan::queue;
+use super::sla::policy_of;
+use super::triage::hold_findings;
 use super::{Reader, StoreError, Writer};
 use crate::domain::ids::{CustomerId, ScanId, UserId};
 use crate::domain::scan::{ScanStatus, ScanTrigger};
@@ -160,14 +162,10 @@ pub async fn apply(
     now: DateTime<Utc>,
 ) -> Result<Vec<AppliedRun>, StoreError> {
     // One upload a customer at a time: the next one sees what this one wrote.
-    sqlx::query!(
-        "select pg_advisory_xact_lock(hashtextextended('ingest ' || $1::uuid::text, 0))",
-        registration.customer.0
-    )
-    .execute(writer.connection()?)
-    .await?;
-    let mut upload =
-        Upload { writer, registration, digest: document.digest, format: document.format, now, discovered: 0 };
+    hold_findings(writer, registration.customer).await?;
+    let due_at = policy_of(writer, registration.customer).await?.due_by_rank(now);
+    let (digest, format) = (document.digest, document.format);
+    let mut upload = Upload { writer, registration, digest, format, now, discovered: 0, due_at };
     let mut applied = Vec::new();
     for run in document.report.by_target().runs {
         applied.push(upload.apply(&run).await?);
@@ -185,6 +183,8 @@ struct Upload<'a> {
     now: DateTime<Utc>,
     /// How many assets were not known before.
     discovered: u64,
+    /// When what is found now is due, by the rank of its severity.
+    due_at: Vec<Option<DateTime<Utc>>>,
 }
 
 impl Upload<'_> {

@@ -28,6 +28,8 @@ pub trait List: Clone + Eq + Hash + Send + Sync + 'static {
     const NAME: &'static str;
     /// The column, of a relation of [`List::from`], that holds the parent.
     const PARENT: &'static str;
+    /// The column that holds the tenant, where the parent is not the tenant itself.
+    const TENANT: Option<&'static str> = None;
     /// The column that holds an element's own id.
     const ID: &'static str;
 
@@ -35,6 +37,11 @@ pub trait List: Clone + Eq + Hash + Send + Sync + 'static {
     fn columns(&self) -> &'static str;
     /// The parent's id.
     fn parent(parent: &Self::Parent) -> Uuid;
+    /// The tenant's id, where there is a column for it.
+    #[must_use]
+    fn tenant(_: &Self::Parent) -> Option<Uuid> {
+        None
+    }
     /// The relation, with what is joined to it.
     fn from(&self, sql: &mut QueryBuilder<Postgres>);
     /// Pushes ` and ...` for each condition.
@@ -236,17 +243,24 @@ pub async fn pages<L: List>(
     sql.push(if window.total { "n.total" } else { "null::bigint" });
     sql.push(" as total, x.* from unnest(");
     sql.push_bind(parents.iter().map(L::parent).collect::<Vec<_>>());
-    sql.push("::uuid[]) with ordinality p (id, nth) ");
+    sql.push("::uuid[]");
+    if L::TENANT.is_some() {
+        sql.push(", ").push_bind(parents.iter().map(L::tenant).collect::<Vec<_>>()).push("::uuid[]");
+    }
+    sql.push(format_args!(
+        ") with ordinality p (id{}, nth) ",
+        if L::TENANT.is_some() { ", tenant" } else { "" }
+    ));
     if window.total {
         sql.push("cross join lateral (select count(*) as total from ");
         list.from(&mut sql);
-        sql.push(format_args!(" where {} = p.id", L::PARENT));
+        push_parent::<L>(&mut sql);
         list.filter(&mut sql);
         sql.push(") n ");
     }
     sql.push(format_args!("left join lateral (select true as present, {} from ", list.columns()));
     list.from(&mut sql);
-    sql.push(format_args!(" where {} = p.id", L::PARENT));
+    push_parent::<L>(&mut sql);
     list.filter(&mut sql);
     let later = |d: Direction| d.later();
     let earlier = |d: Direction| d.reversed().later();
@@ -273,6 +287,14 @@ pub async fn pages<L: List>(
         finish(page, window);
     }
     Ok(pages)
+}
+
+/// ` where ` the elements are the parent's.
+fn push_parent<L: List>(sql: &mut QueryBuilder<Postgres>) {
+    sql.push(format_args!(" where {} = p.id", L::PARENT));
+    if let Some(column) = L::TENANT {
+        sql.push(format_args!(" and {column} = p.tenant"));
+    }
 }
 
 /// Cuts off the one element too many that tells whether there are more.

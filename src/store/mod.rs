@@ -29,9 +29,11 @@ pub mod scope;
 pub mod security;
 pub mod seed;
 pub mod share;
+pub mod sla;
 pub mod subscription;
 pub mod transparency;
 pub mod trend;
+pub mod triage;
 pub mod viewer;
 pub mod visit;
 

@@ -197,6 +197,27 @@ rows! {
         resolved_at: Option<DateTime<Utc>>,
         sla_due_at: Option<DateTime<Utc>>,
     }
+    /// A row of `finding_history`.
+    FindingChange {
+        customer_id: CustomerId,
+        id: Uuid,
+        finding_id: FindingId,
+        at: DateTime<Utc>,
+        actor: String,
+        partner_id: Option<PartnerId>,
+        old_status: FindingStatus,
+        new_status: FindingStatus,
+        note: Option<String>,
+    }
+    /// A row of `sla_policies`.
+    SlaPolicy {
+        customer_id: CustomerId,
+        critical_days: Option<i32>,
+        high_days: Option<i32>,
+        medium_days: Option<i32>,
+        low_days: Option<i32>,
+        info_days: Option<i32>,
+    }
     /// A row of `components`.
     Component {
         customer_id: CustomerId,
@@ -389,6 +410,8 @@ pub struct World {
     pub pricing: Vec<Price>,
     pub assets: Vec<Asset>,
     pub findings: Vec<Finding>,
+    pub finding_history: Vec<FindingChange>,
+    pub sla_policies: Vec<SlaPolicy>,
     pub components: Vec<Component>,
     pub scans: Vec<Scan>,
     pub scan_targets: Vec<ScanTarget>,
@@ -439,9 +462,9 @@ impl World {
         progress("add_ons", self.add_ons.len());
         insert_sold(connection, &ADD_ONS, &self.add_ons).await?;
         insert! {
-            quotes prepaid_purchases usage_alerts pricing assets findings components scans scan_targets scan_reports
-            scan_schedules scan_schedule_targets evidence evidence_findings evidence_scans evidence_files posture_shares
-            posture_snapshots visits access_records security_settings api_keys
+            quotes prepaid_purchases usage_alerts pricing assets findings finding_history sla_policies components scans
+            scan_targets scan_reports scan_schedules scan_schedule_targets evidence evidence_findings evidence_scans
+            evidence_files posture_shares posture_snapshots visits access_records security_settings api_keys
         }
         // A log is chained in the order in which it is written.
         let mut partner_events = self.partner_audit_events.clone();

@@ -40,7 +40,7 @@ const FRAGMENTS: &str = "
         evidence(first: 4) { nodes { ...Evidence } } postureShares(first: 4) { nodes { ...PostureShare } } lastScanAt
         auditLog(first: 4) { nodes { ...CustomerAuditEvent } } securityConfiguration { ...SecurityConfiguration }
         users(first: 4) { edges { cursor node { ...CustomerUser } } } exposure { ...Exposure } accessRecords(first: 4) { nodes { ...AccessRecord } }
-        postureTrend { ...PosturePoint } changes(since: \"2026-06-01T00:00:00Z\") { ...PostureChanges }
+        slaPolicy { ...SlaPolicy } postureTrend { ...PosturePoint } changes(since: \"2026-06-01T00:00:00Z\") { ...PostureChanges }
     }
     fragment Access on Access {
         id partner { id name } customer { id name } status operatingModel privilegeCeiling customerConsent consentUntil
@@ -72,8 +72,10 @@ const FRAGMENTS: &str = "
     fragment SeverityCounts on SeverityCounts { critical high medium low info total }
     fragment Finding on Finding {
         id customer { id name } asset { ...Asset } title description severity status ruleId cve cvssScore firstSeenAt
-        lastSeenAt slaDueAt slaBreached
+        lastSeenAt slaDueAt slaBreached history(first: 4) { nodes { ...FindingChange } }
     }
+    fragment FindingChange on FindingChange { at by from to note }
+    fragment SlaPolicy on SlaPolicy { criticalDays highDays mediumDays lowDays infoDays isDefault }
     fragment Asset on Asset { id kind value firstSeenAt openFindings { ...SeverityCounts } }
     fragment Component on Component { id name version purl licenses }
     fragment ComponentMatch on ComponentMatch { component { ...Component } customer { id name } }

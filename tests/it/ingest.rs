@@ -146,6 +146,18 @@ async fn what_is_gone_is_resolved_and_what_is_back_is_open_again() {
          (R2,TRIAGED,2026-03-01,2026-03-21,,2026-08-29)\n(R3,ACCEPTED,2026-03-01,2026-03-21,,)"
     );
     gateway.assert_counts().await;
+    assert_eq!(
+        gateway
+            .ask(
+                "select h.at::date, f.rule_id, h.old_status, h.new_status, h.actor, h.actor_id, h.partner_id, h.note
+                 from finding_history h join findings f on f.id = h.finding_id order by 1, 2"
+            )
+            .await,
+        format!(
+            "(2026-03-11,R0,OPEN,RESOLVED,\"nightly scan\",{SCANNER},,)\n(2026-03-11,R3,OPEN,RESOLVED,\"nightly scan\",{SCANNER},,)\n\
+             (2026-03-21,R0,RESOLVED,OPEN,\"nightly scan\",{SCANNER},,)\n(2026-03-21,R3,RESOLVED,ACCEPTED,\"nightly scan\",{SCANNER},,)"
+        )
+    );
 
     // A run that broke off says nothing of what it does not report.
     let mut partial = log(&["error"]);
@@ -153,6 +165,38 @@ async fn what_is_gone_is_resolved_and_what_is_back_is_open_again() {
     let answer = gateway.take("sarif", partial.to_string().as_bytes()).await;
     assert_eq!(answer["runs"][0]["fixed"], 0);
     assert_eq!(gateway.ask("select count(*) from findings where status = 'RESOLVED'").await, "(0)");
+}
+
+#[tokio::test]
+async fn due_dates_follow_the_customers_policy_and_count_from_the_reopening() {
+    let mut gateway = Ingestion::start().await;
+    let policy = format!(
+        "insert into sla_policies (customer_id, critical_days, high_days, medium_days, low_days) values ('{CUSTOMER}', 1, 10, 20, null)"
+    );
+    gateway.root.execute(AssertSqlSafe(policy)).await.unwrap();
+    let state = "select rule_id, status, reopened_at::date, sla_due_at::date from findings order by rule_id";
+    gateway.take("sarif", log(&["error", "warning", "note"]).to_string().as_bytes()).await;
+    assert_eq!(gateway.ask(state).await, "(R0,OPEN,,2026-03-12)\n(R1,OPEN,,2026-03-22)\n(R2,OPEN,,)");
+    // One is gone, one is no finding; then all are back.
+    gateway.root.execute("update findings set status = 'FALSE_POSITIVE' where rule_id = 'R1'").await.unwrap();
+    gateway.clock.advance(TimeDelta::days(5));
+    let mut none = log(&["error"]);
+    none["runs"][0]["results"] = json!([]);
+    gateway.take("sarif", none.to_string().as_bytes()).await;
+    gateway.clock.advance(TimeDelta::days(5));
+    gateway.take("sarif", log(&["error", "warning", "note"]).to_string().as_bytes()).await;
+    assert_eq!(
+        gateway.ask(state).await,
+        "(R0,OPEN,2026-03-11,2026-03-22)\n(R1,FALSE_POSITIVE,,2026-03-22)\n(R2,OPEN,2026-03-11,)"
+    );
+    // What is worse than it was is due as if it had always been so, since it was reopened.
+    gateway.clock.advance(TimeDelta::days(2));
+    gateway.take("sarif", log(&["warning", "warning", "error"]).to_string().as_bytes()).await;
+    assert_eq!(
+        gateway.ask(state).await,
+        "(R0,OPEN,2026-03-11,2026-04-01)\n(R1,FALSE_POSITIVE,,2026-03-22)\n(R2,OPEN,2026-03-11,2026-03-22)"
+    );
+    gateway.assert_counts().await;
 }
 
 #[tokio::test]
@@ -281,10 +325,10 @@ async fn the_number_of_statements_does_not_follow_the_number_of_results() {
         counts.push(gateway.database.statements() - before);
     }
     // The first one finds assets: it asks whether schedules wait for them.
-    assert_eq!(counts, [16, 15, 15]);
+    assert_eq!(counts, [17, 16, 16]);
     let before = gateway.database.statements();
     gateway.take("sarif", log(&["note"; 10]).to_string().as_bytes()).await;
-    assert_eq!(gateway.database.statements() - before, 8, "the same again");
+    assert_eq!(gateway.database.statements() - before, 9, "the same again");
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ struct List {
     table: (&'static str, &'static str),
     /// Who sees it.
     viewer: UserId,
+    /// The global id of a finding that it belongs to.
+    owner: String,
     /// The global id and the row's own id of each element.
     elements: Vec<(String, Uuid)>,
 }
@@ -37,12 +39,17 @@ impl List {
         let (owner, field) = self.field.split_once('.').unwrap();
         let owner = match owner {
             "Partner" => "partner".to_owned(),
+            "Finding" => format!("node(id: \"{}\")", self.owner),
             _ => format!("customer(id: \"{}\")", GlobalId::Customer(customer)),
         };
         let total = if self.counted() { "totalCount" } else { "" };
+        let (on, id) = match self.field {
+            "Finding.history" => ("... on Finding ", "id: note"),
+            _ => ("... ", "id"),
+        };
         let document = format!(
-            "{{ owner: {owner} {{ list: {field}({arguments}) {{ {total} edges {{ cursor node {{ id }} }} nodes {{ id }} \
-             pageInfo {{ hasPreviousPage hasNextPage startCursor endCursor }} }} }} }}"
+            "{{ owner: {owner} {{ {on}{{ list: {field}({arguments}) {{ {total} edges {{ cursor node {{ {id} }} }} nodes {{ {id} }} \
+             pageInfo {{ hasPreviousPage hasNextPage startCursor endCursor }} }} }} }} }}"
         );
         let list = client.data(&document).await["owner"]["list"].clone();
         let text = |value: &Value| value.as_str().map(str::to_owned);
@@ -95,6 +102,7 @@ fn tied<T>(rows: &mut [T], set: impl Fn(&mut T, DateTime<Utc>, &'static str)) {
 }
 
 /// A world in which every list is full, and the lists as they have to come.
+#[expect(clippy::too_many_lines, reason = "a paragraph a list")]
 fn lists() -> (World, CustomerId, Vec<List>) {
     let mut world = World::default();
     let partner = world.partner("Birch");
@@ -131,6 +139,12 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         row.kind = [Domain, Subdomain, IpAddress, WebApplication, Api][nth % 5];
         row.value = format!("host-{}.example", nth / 5);
     }
+    // All of them one finding's.
+    let finding = world.rows.findings[0].id;
+    for (nth, row) in world.rows.finding_history.iter_mut().enumerate() {
+        (row.finding_id, row.note) = (finding, Some(format!("note {nth}")));
+    }
+    tied(&mut world.rows.finding_history, |row, at, _| row.at = at);
     tied(&mut world.rows.components, |row, _, name| name.clone_into(&mut row.name));
     tied(&mut world.rows.scans, |row, at, _| {
         (row.requested_at, row.started_at, row.finished_at) = (at, Some(at), Some(at));
@@ -144,13 +158,20 @@ fn lists() -> (World, CustomerId, Vec<List>) {
 
     let rows = &world.rows;
     let mut lists = Vec::new();
+    let owner = GlobalId::Finding(customer, finding).to_string();
     /// The rows that match, by the key, each with its global id; the row's own id breaks ties in the same direction.
     macro_rules! list {
         ($field:literal, $viewer:expr, $table:literal, $from:expr, $row:ident => $key:expr, $id:expr, $global:expr) => {{
             let mut found: Vec<_> = $from.collect();
             found.sort_by_key(|$row| $key);
             let elements = found.into_iter().map(|$row| ($global.to_string(), $id)).collect();
-            lists.push(List { field: $field, table: ($table, "id"), viewer: $viewer, elements });
+            lists.push(List {
+                field: $field,
+                table: ($table, "id"),
+                viewer: $viewer,
+                owner: owner.clone(),
+                elements,
+            });
         }};
     }
     list!("Partner.accesses", admin, "accesses", rows.accesses.iter().filter(|a| a.partner_id == partner),
@@ -165,6 +186,8 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         a => (a.created_at, a.id.0), a.id.0, GlobalId::Access(customer, a.id));
     list!("Customer.findings", admin, "findings", rows.findings.iter(),
         f => Reverse((f.severity.rank(), f.id.0)), f.id.0, GlobalId::Finding(customer, f.id));
+    list!("Finding.history", admin, "finding_history", rows.finding_history.iter(),
+        c => Reverse((c.at, c.id)), c.id, c.note.clone().unwrap());
     list!("Customer.assets", admin, "assets", rows.assets.iter(),
         a => (a.value.clone(), a.id.0), a.id.0, GlobalId::Asset(customer, a.id));
     list!("Customer.components", admin, "components", rows.components.iter(),

@@ -21,6 +21,8 @@ pub mod refusal;
 pub mod scans;
 pub mod schedules;
 pub mod share;
+pub mod sla;
+pub mod triage;
 pub mod trial;
 pub mod users;
 pub mod visit;
@@ -50,4 +52,6 @@ pub struct Mutation(
     share::ShareMutations,
     evidence::EvidenceMutations,
     visit::VisitMutations,
+    triage::TriageMutations,
+    sla::SlaMutations,
 );

@@ -8,7 +8,9 @@ use super::refusal::UserError;
 use super::share::SharedPosture;
 use super::writing::Outcome;
 use crate::domain::global_id::GlobalId;
-use crate::domain::ids::{AccessId, CustomerId, EvidenceId, PartnerId, QuoteId, ScanId, ScanScheduleId};
+use crate::domain::ids::{
+    AccessId, CustomerId, EvidenceId, FindingId, PartnerId, QuoteId, ScanId, ScanScheduleId,
+};
 use crate::domain::money;
 use crate::domain::public_url::PublicUrl;
 use crate::graphql::enums::LicenseModel;
@@ -18,6 +20,7 @@ use crate::graphql::session::session;
 use crate::graphql::types::access::Access;
 use crate::graphql::types::customer::Customer;
 use crate::graphql::types::evidence::{Evidence, PostureShare};
+use crate::graphql::types::finding::Finding;
 use crate::graphql::types::money::Money;
 use crate::graphql::types::partner::Partner;
 use crate::graphql::types::quote::{Quote, quote};
@@ -25,6 +28,7 @@ use crate::graphql::types::scan::{Scan, ScanSchedule};
 use crate::graphql::types::user::{CustomerUser, PartnerUser};
 use crate::policy::{Commercial, DataClass, Decision, SecurityConfig, grant, grant_partner};
 use crate::store::evidence::{EvidenceRecords, PostureShares};
+use crate::store::finding::Findings;
 use crate::store::people::{Belonging, CustomerUsers, PartnerUsers, Person};
 use crate::store::scan::{ScanSchedules, Scans};
 
@@ -181,7 +185,7 @@ impl ScanPayload {
     pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, ScanId)>) -> Result<Self> {
         Ok(match outcome {
             Ok((customer, id)) => Self {
-                scan: gated(session(ctx)?, customer, Scans, id.0)
+                scan: gated(session(ctx)?, customer, Scans, (id.0, ("ScanPayload", "scan")))
                     .await?
                     .map(|(grant, row)| Scan { row, grant }),
                 user_errors: Vec::new(),
@@ -213,7 +217,9 @@ impl ScanSchedulesPayload {
         };
         let session = session(ctx)?;
         // At once, so that they are one statement.
-        let read = made.into_iter().map(|(customer, id)| gated(session, customer, ScanSchedules, id.0));
+        let read = made.into_iter().map(|(customer, id)| {
+            gated(session, customer, ScanSchedules, (id.0, ("ScanSchedulesPayload", "scanSchedules")))
+        });
         let read = try_join_all(read).await?;
         let scan_schedules =
             read.into_iter().flatten().map(|(grant, row)| ScanSchedule { row, grant }).collect();
@@ -237,9 +243,14 @@ impl ScanSchedulePayload {
     ) -> Result<Self> {
         Ok(match outcome {
             Ok((customer, id)) => Self {
-                scan_schedule: gated(session(ctx)?, customer, ScanSchedules, id.0)
-                    .await?
-                    .map(|(grant, row)| ScanSchedule { row, grant }),
+                scan_schedule: gated(
+                    session(ctx)?,
+                    customer,
+                    ScanSchedules,
+                    (id.0, ("ScanSchedulePayload", "scanSchedule")),
+                )
+                .await?
+                .map(|(grant, row)| ScanSchedule { row, grant }),
                 user_errors: Vec::new(),
             },
             Err(refusal) => Self { scan_schedule: None, user_errors: vec![refusal.into()] },
@@ -329,7 +340,13 @@ impl PostureSharePayload {
                 return Ok(Self { posture_share: None, url: None, user_errors: vec![refusal.into()] });
             }
         };
-        let row = gated(session(ctx)?, shared.customer, PostureShares, shared.id.0).await?;
+        let row = gated(
+            session(ctx)?,
+            shared.customer,
+            PostureShares,
+            (shared.id.0, ("PostureSharePayload", "postureShare")),
+        )
+        .await?;
         let posture_share = row.map(|(_, row)| PostureShare(row));
         let public_url = ctx.data::<PublicUrl>()?;
         let url = shared.secret.as_ref().map(|secret| public_url.share(secret));
@@ -350,11 +367,60 @@ impl EvidencePayload {
     pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, EvidenceId)>) -> Result<Self> {
         Ok(match outcome {
             Ok((customer, id)) => {
-                let row = gated(session(ctx)?, customer, EvidenceRecords, id.0).await?;
+                let row =
+                    gated(session(ctx)?, customer, EvidenceRecords, (id.0, ("EvidencePayload", "evidence")))
+                        .await?;
                 let evidence = row.map(|(grant, row)| Evidence { row, grant });
                 Self { evidence, user_errors: Vec::new() }
             }
             Err(refusal) => Self { evidence: None, user_errors: vec![refusal.into()] },
+        })
+    }
+}
+
+/// A finding after a mutation.
+#[derive(SimpleObject)]
+pub struct FindingPayload {
+    /// The finding as it stands now; null where nothing was done.
+    finding: Option<Finding>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl FindingPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, FindingId)>) -> Result<Self> {
+        Ok(match outcome {
+            Ok((customer, id)) => {
+                let session = session(ctx)?;
+                let wanted = (id.0, ("FindingPayload", "finding"));
+                let row = gated(session, customer, Findings::all(session.now()), wanted).await?;
+                Self { finding: row.map(|(grant, row)| Finding { row, grant }), user_errors: Vec::new() }
+            }
+            Err(refusal) => Self { finding: None, user_errors: vec![refusal.into()] },
+        })
+    }
+}
+
+/// Many findings after a mutation.
+#[derive(SimpleObject)]
+pub struct TriageFindingsPayload {
+    /// The customer, with its findings as they stand now; null where nothing was done.
+    customer: Option<Customer>,
+    /// How many findings were set; null where nothing was done.
+    count: Option<i32>,
+    /// Why nothing was done; empty where it was.
+    user_errors: Vec<UserError>,
+}
+
+impl TriageFindingsPayload {
+    pub(super) async fn of(ctx: &Context<'_>, outcome: Outcome<(CustomerId, i32)>) -> Result<Self> {
+        Ok(match outcome {
+            Ok((customer, count)) => Self {
+                customer: session(ctx)?.customer(customer).await?.map(Customer::bare),
+                count: Some(count),
+                user_errors: Vec::new(),
+            },
+            Err(refusal) => Self { customer: None, count: None, user_errors: vec![refusal.into()] },
         })
     }
 }

@@ -14,6 +14,7 @@ use super::exposure::Exposure;
 use super::finding::{Finding, FindingFilter, FindingOrder, list_of};
 use super::scan::{Scan, ScanSchedule};
 use super::security::SecurityConfiguration;
+use super::sla::SlaPolicy;
 use super::transparency::{AccessRecord, AccessRecordFilter};
 use super::trend::{PostureChanges, PosturePoint, days};
 use super::user::CustomerUser;
@@ -25,7 +26,7 @@ use crate::graphql::connection::{
 use crate::graphql::enums::{DataClass, PortalAccess, all_into};
 use crate::graphql::error::bad_input;
 use crate::graphql::gate::{ask, ask_exposure, gate_directive, shown};
-use crate::graphql::loaders::{ChangesKey, ExposureKey, RollupKey, SecurityKey, TrendKey};
+use crate::graphql::loaders::{ChangesKey, ExposureKey, RollupKey, SecurityKey, SlaKey, TrendKey};
 use crate::graphql::scalars::Date;
 use crate::graphql::session::session;
 use crate::policy::{Activity, Class, Grant, Posture, Scope, SecurityConfig};
@@ -210,6 +211,14 @@ impl Customer {
         let from = since.max(DateTime::UNIX_EPOCH);
         let changes = tried!(tried!(session(ctx)).load(ChangesKey(grant, from)).await).unwrap_or_default();
         Some(Ok(PostureChanges::of(since, changes)))
+    }
+
+    /// After how many days its findings are due, by severity.
+    #[graphql(directive = gate_directive::apply(DataClass::Posture))]
+    async fn sla_policy(&self, ctx: &Context<'_>) -> Option<Result<SlaPolicy>> {
+        let grant = shown!(self.ask::<Posture>(ctx).await);
+        let loaded = async { session(ctx)?.load(SlaKey(grant)).await };
+        Some(loaded.await.map(SlaPolicy::from))
     }
 
     /// What is monitored, by value.

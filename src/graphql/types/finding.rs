@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::asset::Asset;
 use super::customer::Customer;
 use crate::domain::global_id::GlobalId;
-use crate::graphql::connection::{nodes_want, storable};
+use crate::graphql::connection::{PageArguments, Uncounted, nodes_want, page, storable, uncounted};
 use crate::graphql::enums::{FindingOrderField, FindingStatus, OrderDirection, Severity, all_into};
 use crate::graphql::error::{Code, coded};
 use crate::graphql::loaders::RowKey;
@@ -17,6 +17,7 @@ use crate::policy::{Grant, Posture};
 use crate::store;
 use crate::store::asset::Assets;
 use crate::store::finding::Findings;
+use crate::store::triage::FindingHistory;
 
 /// A weakness that a scanner found.
 pub struct Finding {
@@ -48,6 +49,20 @@ pub struct FindingOrder {
     direction: OrderDirection,
 }
 
+impl FindingFilter {
+    /// The findings that match, worst first.
+    #[must_use]
+    pub fn list(self, now: DateTime<Utc>) -> Findings {
+        Findings {
+            severity: all_into(self.severity),
+            status: all_into(self.status),
+            sla_breached: self.sla_breached,
+            text: self.text,
+            ..Findings::all(now)
+        }
+    }
+}
+
 /// The list that the arguments ask for.
 ///
 /// # Errors
@@ -57,15 +72,9 @@ pub fn list_of(
     filter: Option<FindingFilter>,
     order: Option<FindingOrder>,
 ) -> Result<Findings> {
-    let filter = filter.unwrap_or_default();
-    let mut list = Findings {
-        severity: all_into(filter.severity),
-        status: all_into(filter.status),
-        sla_breached: filter.sla_breached,
-        text: storable("text", filter.text)?,
-        with_asset: nodes_want(ctx, "asset"),
-        ..Findings::all(session(ctx)?.now())
-    };
+    let mut list = filter.unwrap_or_default().list(session(ctx)?.now());
+    list.text = storable("text", list.text)?;
+    list.with_asset = nodes_want(ctx, "asset");
     if let Some(order) = order {
         list.order = order.field.into();
         list.direction = order.direction.into();
@@ -151,8 +160,56 @@ impl Finding {
         self.row.sla_due_at
     }
 
+    /// What became of it, newest first: every change of its status but the first one, and every note. A partner is not told
+    /// what other partners' people did.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<Uncounted<FindingChange>> {
+        let told = FindingHistory { partner: session(ctx)?.viewer().await?.partner() };
+        let parent = (self.grant, self.row.id);
+        let page = page(ctx, parent, &told, &PageArguments { first, after, last, before }).await?;
+        Ok(uncounted(self.row.id.0, &told, &page, |row| FindingChange(row.clone())))
+    }
+
     /// Whether it is open past its due date.
     fn sla_breached(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.row.sla_breached(session(ctx)?.now()))
+    }
+}
+
+/// A change of a finding's status, or a note about it.
+pub struct FindingChange(pub Arc<store::triage::FindingChange>);
+
+/// A change of a finding's status, or a note about it.
+#[Object]
+impl FindingChange {
+    /// When.
+    async fn at(&self) -> DateTime<Utc> {
+        self.0.at
+    }
+
+    /// Who, as they were called then: a user or a scanner.
+    async fn by(&self) -> &str {
+        &self.0.actor
+    }
+
+    /// Where the finding stood before.
+    async fn from(&self) -> FindingStatus {
+        self.0.from.into()
+    }
+
+    /// Where it stood after; the same where only a note was added.
+    async fn to(&self) -> FindingStatus {
+        self.0.to.into()
+    }
+
+    /// Why.
+    async fn note(&self) -> Option<&str> {
+        self.0.note.as_deref()
     }
 }

@@ -17,6 +17,7 @@ pub mod quote;
 pub mod scan;
 pub mod search;
 pub mod security;
+pub mod sla;
 pub mod subscription;
 pub mod transparency;
 pub mod trend;

@@ -105,7 +105,8 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
     let unversioned = |deed| Deed { raises_version: false, ..deed };
     let books = |deed| Deed { customer_log: nothing, told: None, raises_version: false, ..deed };
     let sales = |deed| Deed { done_for: PARTNER_ADMINS, ..deed };
-    // Birch operates Crown; whoever reads Crown's log needs a portal, and may not write at READ_ONLY.
+    // *Operate*: Birch does it for Crown, whose own ADMIN reads that it was done: that takes a portal, and at READ_ONLY it may not write.
+    let finding = format!("findingId: \"{}\"", GlobalId::Finding(crown, cast.crown.posture.finding));
     let operated = |operation, input: String, before: String, log| Deed {
         callers: KEEPERS,
         not_permitted: &[DisabledPortalAdmin],
@@ -371,5 +372,29 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
             &["scan_schedule.resumed"],
         ),
         operated(Operation::DeleteScanSchedule, schedule, none(), &["scan_schedule.deleted"]),
+        operated(
+            Operation::TriageFinding,
+            format!("{finding}, status: ACCEPTED, note: \"Only reachable from inside\""),
+            none(),
+            &["finding.triaged"],
+        ),
+        operated(
+            Operation::AddFindingNote,
+            format!("{finding}, note: \"Is being looked at\""),
+            none(),
+            &["finding.note_added"],
+        ),
+        operated(
+            Operation::TriageFindings,
+            format!("{}, filter: {{ severity: [HIGH] }}, status: TRIAGED", of(crown)),
+            none(),
+            &["finding.many_triaged"],
+        ),
+        operated(
+            Operation::SetSlaPolicy,
+            format!("{}, highDays: 3", of(crown)),
+            none(),
+            &["customer.sla_policy_changed"],
+        ),
     ]
 }

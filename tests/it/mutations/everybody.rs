@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{
-    AccessId, CustomerId, PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
+    AccessId, CustomerId, FindingId, PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
 };
 use posture_gateway::policy::Operation;
 use serde_json::{Value, json};
@@ -179,6 +179,25 @@ fn alike(cast: &Cast, rivals_quote: QuoteId, asker: Persona, id: &GlobalId) -> V
                 vec![
                     GlobalId::ScanSchedule(crown, schedule),
                     GlobalId::ScanSchedule(crown, dune.posture.schedule),
+                ],
+            ]
+        }
+        GlobalId::Finding(..) => {
+            let (acme, crown) = (cast.acme, cast.crown.customer);
+            vec![
+                vec![
+                    GlobalId::Finding(CustomerId(nobody(1)), FindingId(nobody(2))),
+                    GlobalId::Finding(dune.customer, FindingId(nobody(2))),
+                    GlobalId::Finding(dune.customer, dune.posture.finding),
+                ],
+                // Hidden by the operating model, of a customer that is seen.
+                vec![
+                    GlobalId::Finding(acme.customer, FindingId(nobody(2))),
+                    GlobalId::Finding(acme.customer, acme.posture.finding),
+                ],
+                vec![
+                    GlobalId::Finding(crown, FindingId(nobody(2))),
+                    GlobalId::Finding(crown, acme.posture.finding),
                 ],
             ]
         }

@@ -35,6 +35,7 @@ pub(super) fn change(world: &World, viewer: UserId, seed: u64) -> World {
         change.activity(customer);
         change.security(customer);
     }
+    change.histories();
     change.logs();
     change.additions();
     change.to
@@ -154,9 +155,10 @@ impl Change<'_> {
             ($($table:ident)*) => {$( self.to.$table.retain(|row| !gone.contains(&row.customer_id)); )*};
         }
         forget! {
-            customers accesses subscriptions add_ons quotes usage_alerts assets findings components scans scan_targets
-            scan_reports scan_schedules scan_schedule_targets evidence evidence_findings evidence_scans evidence_files
-            posture_shares posture_snapshots access_records security_settings api_keys customer_audit_events
+            customers accesses subscriptions add_ons quotes usage_alerts assets findings finding_history sla_policies
+            components scans scan_targets scan_reports scan_schedules scan_schedule_targets evidence evidence_findings
+            evidence_scans evidence_files posture_shares posture_snapshots access_records security_settings api_keys
+            customer_audit_events
         }
         self.to.partner_audit_events.retain(|row| row.customer_id.is_none_or(|id| !gone.contains(&id)));
         self.to.memberships.retain(|membership| match membership {
@@ -274,6 +276,7 @@ impl Change<'_> {
         });
     }
 
+    #[expect(clippy::too_many_lines, reason = "a paragraph a table")]
     fn posture(&mut self, customer: CustomerId) {
         if self.eyes.posture(customer) {
             return;
@@ -317,6 +320,16 @@ impl Change<'_> {
             },
         );
         to.evidence_findings.retain(|row| !gone.contains(&row.finding_id));
+        to.finding_history.retain(|row| !gone.contains(&row.finding_id));
+        stir(
+            dice,
+            &mut to.sla_policies,
+            of_customer!(),
+            |row| row.customer_id,
+            |_, row: &mut seed::SlaPolicy| {
+                row.critical_days = row.critical_days.map_or(Some(2), |_| None);
+            },
+        );
         stir(
             dice,
             &mut to.components,
@@ -426,6 +439,7 @@ impl Change<'_> {
         }
         self.to.assets.append(&mut more.assets);
         self.to.findings.append(&mut more.findings);
+        self.to.finding_history.append(&mut more.finding_history);
         self.to.components.append(&mut more.components);
         self.to.scans.append(&mut more.scans);
         self.to.scan_targets.append(&mut more.scan_targets);
@@ -442,6 +456,24 @@ impl Change<'_> {
             self.to.posture_snapshots.iter().map(|row| (row.customer_id, row.day)).collect();
         more.posture_snapshots.retain(|row| !known.contains(&(row.customer_id, row.day)));
         self.to.posture_snapshots.append(&mut more.posture_snapshots);
+    }
+
+    /// What was done about findings by people whom the viewer is not told of.
+    fn histories(&mut self) {
+        let actor = self.mark();
+        let Self { eyes, dice, to, .. } = self;
+        let hidden = |row: &seed::FindingChange| !eyes.finding_change(row.customer_id, row.partner_id);
+        stir(
+            dice,
+            &mut to.finding_history,
+            hidden,
+            |row| row.id,
+            |dice, row| {
+                row.actor.clone_from(&actor);
+                row.new_status = dice.one_of(FindingStatus::ALL);
+                row.at -= TimeDelta::days(1);
+            },
+        );
     }
 
     fn activity(&mut self, customer: CustomerId) {

@@ -26,6 +26,8 @@ const TERMS: [(&str, &str); 6] = [
     ("Customer", "{ name createdAt visibility { class visible reason } }"),
     ("Partner", "{ name prepaidLicenses { licenseModel bought assigned available } }"),
     ("Quote", "{ plan operatingModel price { amount } addOns customer { name } acceptedAt }"),
+    // Whoever triages sees it before and after.
+    ("Finding", "{ title status slaDueAt }"),
     ("Money", "{ amount currency }"),
     ("Viewer", "{ name lastVisitAt }"),
 ];
@@ -131,6 +133,18 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
             add("disableUser", format!("userId: \"{user}\""));
             add("enableUser", format!("userId: \"{user}\""));
         }
+    }
+    for row in &shown.findings {
+        let of = format!("findingId: \"{}\"", GlobalId::Finding(row.customer_id, row.id));
+        for status in ["OPEN", "TRIAGED", "ACCEPTED"] {
+            add("triageFinding", format!("{of}, status: {status}, note: \"as agreed\""));
+        }
+        add("addFindingNote", format!("{of}, note: \"is being looked at\""));
+    }
+    for row in &shown.customers {
+        let of = format!("customerId: \"{}\"", GlobalId::Customer(row.customer_id));
+        add("triageFindings", format!("{of}, filter: {{ status: [OPEN, TRIAGED] }}, status: IN_PROGRESS"));
+        add("setSlaPolicy", format!("{of}, criticalDays: 3, infoDays: null"));
     }
     for row in &shown.accesses {
         let of = format!("accessId: \"{}\"", GlobalId::Access(row.customer_id, row.id));

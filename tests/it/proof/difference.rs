@@ -114,6 +114,8 @@ fn tables(world: &World) -> Vec<Table> {
         ("pricing", &["license_model", "currency", "valid_from"], rows(&world.pricing)),
         ("assets", OF_TENANT, rows(&world.assets)),
         ("findings", OF_TENANT, rows(&world.findings)),
+        ("finding_history", OF_TENANT, rows(&world.finding_history)),
+        ("sla_policies", &["customer_id"], rows(&world.sla_policies)),
         ("components", OF_TENANT, rows(&world.components)),
         ("scans", OF_TENANT, rows(&world.scans)),
         ("scan_targets", &["customer_id", "scan_id", "asset_id"], rows(&world.scan_targets)),
@@ -237,7 +239,8 @@ impl Difference {
 }
 
 /// Audit logs only ever grow: what differs in them cannot come about but past the trigger that says so.
-const LOGS: [&str; 3] = ["partner_audit_events", "customer_audit_events", "access_records"];
+const LOGS: [&str; 4] =
+    ["partner_audit_events", "customer_audit_events", "access_records", "finding_history"];
 
 /// What turns a database that holds the one world into one that holds the other.
 pub(super) fn sql(differences: &[Difference]) -> String {

@@ -144,6 +144,15 @@ impl<'w> Eyes<'w> {
         }
     }
 
+    /// What somebody did about a finding: as the finding, but for what other partners' people did.
+    pub(super) fn finding_change(&self, customer: CustomerId, partner: Option<PartnerId>) -> bool {
+        let told = match (self.employer(), partner) {
+            (Some(own), Some(by)) => own == by,
+            (None, _) | (_, None) => true,
+        };
+        told && self.posture(customer)
+    }
+
     pub(super) fn activity(&self, customer: CustomerId) -> bool {
         let reader = matches!(self.who, Who::Customer(_, CustomerRole::ReadOnly, _));
         !reader && self.posture(customer)
@@ -260,7 +269,8 @@ impl<'w> Eyes<'w> {
         macro_rules! posture {
             ($($table:ident)*) => {$( shown.$table.retain(|row| self.posture(row.customer_id)); )*};
         }
-        posture! { assets findings components scans scan_schedules evidence evidence_findings evidence_scans evidence_files posture_shares }
+        posture! { assets findings sla_policies components scans scan_schedules evidence evidence_findings evidence_scans evidence_files posture_shares }
+        shown.finding_history.retain(|row| self.finding_change(row.customer_id, row.partner_id));
         shown
     }
 
@@ -273,6 +283,7 @@ impl<'w> Eyes<'w> {
             "customers" => customer(&|id| self.customer(id)),
             "assets"
             | "findings"
+            | "sla_policies"
             | "components"
             | "scans"
             | "scan_reports"
@@ -286,6 +297,7 @@ impl<'w> Eyes<'w> {
             | "posture_shares"
             | "posture_snapshots" => customer(&|id| self.posture(id)),
             "access_records" => customer(&|id| self.exposure(id)),
+            "finding_history" => customer(&|id| self.finding_change(id, uuid("partner_id").map(PartnerId))),
             "customer_audit_events" => customer(&|id| self.activity(id)),
             "security_settings" | "api_keys" => customer(&|id| self.security(id)),
             "partner_audit_events" | "quotes" => uuid("partner_id").is_some_and(|id| self.log(PartnerId(id))),

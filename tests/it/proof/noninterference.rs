@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+use posture_gateway::domain::ids::{AccessId, CustomerId, FindingId, PartnerId, UserId};
 use posture_gateway::store::seed::World;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
@@ -60,6 +60,7 @@ const CROWD: &str = "{ partner { ...Lists } customer { name posture { riskScore 
 const CUSTOMER: &str = "name portalAccess createdAt visibility { class visible reason explanation } lastScanAt \
     posture { riskScore assets slaBreaches lastScanAt openFindings { critical high medium low info total } } \
     findings(first: 100) { totalCount nodes { id title severity status slaDueAt slaBreached asset { id } } } \
+    slaPolicy { criticalDays highDays mediumDays lowDays infoDays isDefault } \
     assets(first: 100) { totalCount nodes { id kind value firstSeenAt openFindings { total } } } \
     components(first: 100) { totalCount nodes { id name version purl licenses } } \
     scans(first: 100) { nodes { id profile status finishedAt report { newFindings openFindings { critical } } } } \
@@ -179,6 +180,10 @@ fn document_about(table: &str, row: &Value) -> Option<String> {
         "partner_audit_events" => format!(
             "{{ partner(id: \"{}\") {{ auditLog(first: 100) {{ nodes {{ id actor at }} }} }} }}",
             GlobalId::Partner(PartnerId(uuid("partner_id")?))
+        ),
+        "finding_history" => format!(
+            "{{ node(id: \"{}\") {{ ... on Finding {{ history(first: 100) {{ nodes {{ at by from to note }} }} }} }} }}",
+            GlobalId::Finding(customer?, FindingId(uuid("finding_id")?))
         ),
         _ => format!("{{ customer(id: \"{}\") {{ {CUSTOMER} }} }}", GlobalId::Customer(customer?)),
     })

@@ -26,6 +26,18 @@ impl Builder {
         for _ in 0..self.dice.below(7) {
             self.finding(customer, &assets);
         }
+        if !self.dice.one_in(3) {
+            let mut days = || self.dice.one_of(&[None, Some(1), Some(7), Some(90)]);
+            let row = seed::SlaPolicy {
+                customer_id: customer,
+                critical_days: days(),
+                high_days: days(),
+                medium_days: days(),
+                low_days: days(),
+                info_days: days(),
+            };
+            self.rows.sla_policies.push(row);
+        }
         // Some were never scanned.
         for _ in 0..self.dice.one_of(&[0, 0, 1, 2, 4]) {
             self.scan(customer, &assets);
@@ -93,6 +105,26 @@ impl Builder {
             sla_due_at: (!self.dice.one_in(4)).then_some(due),
         };
         self.rows.findings.push(row);
+        for _ in 0..self.dice.one_of(&[0, 0, 1, 3]) {
+            self.finding_change(customer_id, id);
+        }
+    }
+
+    /// What somebody did about a finding: the customer's people, a scanner, or one of the partners there are.
+    fn finding_change(&mut self, customer_id: CustomerId, finding_id: FindingId) {
+        let partners: Vec<_> = self.rows.partners.iter().map(|row| row.id).collect();
+        let row = seed::FindingChange {
+            customer_id,
+            id: self.id(),
+            finding_id,
+            at: self.past(),
+            actor: self.text(&["Ada", "Ben", "check"]),
+            partner_id: (!partners.is_empty() && self.dice.one_in(2)).then(|| self.dice.one_of(&partners)),
+            old_status: self.dice.one_of(FindingStatus::ALL),
+            new_status: self.dice.one_of(FindingStatus::ALL),
+            note: self.maybe(TEXTS),
+        };
+        self.rows.finding_history.push(row);
     }
 
     fn scan(&mut self, customer_id: CustomerId, assets: &[AssetId]) {

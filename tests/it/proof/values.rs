@@ -75,6 +75,7 @@ impl Values {
         }
         texts.insert("startTime", vec!["02:30".to_owned(), "23:59".to_owned()]);
         texts.insert("timeZone", vec!["UTC".to_owned(), "Europe/Berlin".to_owned()]);
+        texts.insert("note", vec!["as agreed".to_owned(), "not reachable from outside".to_owned()]);
         texts.insert("currency", vec!["EUR".to_owned(), "USD".to_owned()]);
         for argument in ["addOns", "code"] {
             texts.insert(argument, world.plan_add_ons.iter().map(|row| row.code.clone()).collect());

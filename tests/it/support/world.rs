@@ -332,6 +332,22 @@ impl World {
         id
     }
 
+    /// A note about a finding, ten days ago, by the customer or its scanner.
+    pub(crate) fn finding_change(&mut self, customer: CustomerId, finding: FindingId, note: &str) {
+        let nth = u64::try_from(self.rows.finding_history.len()).unwrap();
+        self.rows.finding_history.push(seed::FindingChange {
+            customer_id: customer,
+            id: deterministic_id("test, finding change", nth),
+            finding_id: finding,
+            at: days(-10),
+            actor: "check".to_owned(),
+            partner_id: None,
+            old_status: FindingStatus::Open,
+            new_status: FindingStatus::Open,
+            note: Some(note.to_owned()),
+        });
+    }
+
     /// A scan that succeeded then.
     pub(crate) fn scan(&mut self, customer: CustomerId, finished_at: DateTime<Utc>) -> ScanId {
         let id = ScanId(self.id());
@@ -366,6 +382,17 @@ impl World {
         let asset = self.asset(customer, &format!("{name}.example"));
         let finding = self.finding(customer, Severity::High, "Outdated TLS");
         self.rows.findings.last_mut().unwrap().asset_id = Some(asset);
+        self.finding_change(customer, finding, "seen before");
+        if !self.rows.sla_policies.iter().any(|row| row.customer_id == customer) {
+            self.rows.sla_policies.push(seed::SlaPolicy {
+                customer_id: customer,
+                critical_days: Some(7),
+                high_days: Some(30),
+                medium_days: Some(60),
+                low_days: Some(120),
+                info_days: Some(365),
+            });
+        }
         let scan = self.scan(customer, days(-1));
         let schedule = ScanScheduleId(self.id());
         self.rows.scan_schedules.push(seed::ScanSchedule {

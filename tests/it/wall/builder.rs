@@ -181,6 +181,7 @@ impl Builder {
         });
         self.partner_event(partner, Some((customer, id)));
         self.customer_event(customer, Some(partner));
+        self.finding_change(customer, Some(partner));
         id
     }
 
@@ -252,6 +253,15 @@ impl Builder {
             resolved_at: None,
             // So that posture_due has a row too.
             sla_due_at: Some(now()),
+        });
+        self.finding_change(customer_id, None);
+        self.world.sla_policies.push(seed::SlaPolicy {
+            customer_id,
+            critical_days: Some(1),
+            high_days: None,
+            medium_days: None,
+            low_days: None,
+            info_days: None,
         });
         let id = ComponentId(self.id());
         self.world.components.push(seed::Component {
@@ -384,6 +394,23 @@ impl Builder {
         });
         self.customer_event(customer_id, None);
         customer_id
+    }
+
+    /// A note about the customer's finding.
+    fn finding_change(&mut self, customer_id: CustomerId, partner_id: Option<PartnerId>) {
+        let id = self.id();
+        let finding_id = self.world.findings.iter().find(|row| row.customer_id == customer_id).unwrap().id;
+        self.world.finding_history.push(seed::FindingChange {
+            customer_id,
+            id,
+            finding_id,
+            at: now(),
+            actor: "actor".to_owned(),
+            partner_id,
+            old_status: FindingStatus::Open,
+            new_status: FindingStatus::Open,
+            note: Some("note".to_owned()),
+        });
     }
 
     fn customer_event(&mut self, customer_id: CustomerId, partner_id: Option<PartnerId>) {

@@ -158,6 +158,7 @@ const CHECKS: &[Check] = &[
             "customer_audit_events_partner_fkey",
             "customer_users_user_fkey",
             "customers_created_by_fkey",
+            "finding_history_partner_fkey",
             "operator_assignments_user_fkey",
             "partner_audit_events_partner_fkey",
             "quotes_currency_fkey",

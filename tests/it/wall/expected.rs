@@ -34,6 +34,7 @@ const CLASSES: &[(&str, DataClass)] = &[
     ("scan_targets", DataClass::Posture),
     ("scans", DataClass::Posture),
     ("security_settings", DataClass::SecurityConfig),
+    ("sla_policies", DataClass::Posture),
 ];
 
 /// A world with what the questions need at hand.
@@ -140,12 +141,21 @@ impl<'w> Gate<'w> {
                 }
             }
         }
+        // What is between the customer and one partner, no other partner is told.
+        let own = |partner: PartnerId| match *viewer {
+            Viewer::Partner { partner: own, .. } => own == partner,
+            Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => true,
+        };
+        for row in &world.finding_history {
+            let deciding = self.deciding(viewer, row.customer_id);
+            if row.partner_id.is_none_or(own)
+                && self.decide(viewer, DataClass::Posture, row.customer_id, deciding)
+            {
+                let partner = row.partner_id.map(|id| id.to_string()).unwrap_or_default();
+                show("finding_history", format!("{} {partner}", row.customer_id));
+            }
+        }
         for row in &world.customer_audit_events {
-            // What is between the customer and one partner, no other partner is told.
-            let own = |partner: PartnerId| match *viewer {
-                Viewer::Partner { partner: own, .. } => own == partner,
-                Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => true,
-            };
             let deciding = self.deciding(viewer, row.customer_id);
             if row.partner_id.is_none_or(own)
                 && self.decide(viewer, DataClass::Activity, row.customer_id, deciding)

@@ -26,6 +26,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("evidence_files", "customer_id"),
     ("evidence_findings", "customer_id"),
     ("evidence_scans", "customer_id"),
+    ("finding_history", "concat(customer_id, ' ', partner_id)"),
     ("findings", "customer_id"),
     (
         "gate.partner_sees",
@@ -52,6 +53,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("scan_targets", "customer_id"),
     ("scans", "customer_id"),
     ("security_settings", "customer_id"),
+    ("sla_policies", "customer_id"),
     ("subscription_add_ons", "access_id"),
     ("subscriptions", "access_id"),
     ("usage_alerts", "access_id"),

@@ -362,3 +362,73 @@ async fn everyone_writes_their_own_visit_alone() {
         assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
     }
 }
+
+/// *Operate*: findings, their history and SLA policies, of the customers that somebody operates and in the own name.
+#[tokio::test]
+async fn findings_are_triaged_by_those_who_operate_their_customer() {
+    let Wall { mut gateway, cast, database: _database } = wall().await;
+    let (acme, bolt, crown) = (cast.acme.customer, cast.bolt.customer, cast.crown.customer);
+    let triage =
+        |customer| format!("update findings set status = 'TRIAGED' where customer_id = '{customer}'");
+    let set = |customer| format!("update sla_policies set high_days = 3 where customer_id = '{customer}'");
+    let add = |customer| {
+        format!(
+            "insert into sla_policies (customer_id) values ('{customer}') on conflict (customer_id) do update set low_days = 3"
+        )
+    };
+    let note = |customer, finding, actor: Persona, partner: Option<_>| {
+        let actor = posture_gateway::domain::ids::UserId::from(actor);
+        let partner = partner.map_or_else(|| "null".to_owned(), |id| format!("'{id}'"));
+        format!(
+            "insert into finding_history (customer_id, id, finding_id, at, actor, actor_id, partner_id, old_status, new_status) \
+             values ('{customer}', gen_random_uuid(), '{finding}', now(), 'a', '{actor}', {partner}, 'OPEN', 'OPEN')"
+        )
+    };
+    let (of_acme, of_bolt, of_crown) =
+        (cast.acme.posture.finding, cast.bolt.posture.finding, cast.crown.posture.finding);
+    let (birch, cedar) = (Some(cast.birch), Some(cast.cedar));
+    let denied = || Err(DENIED.to_owned());
+    for (persona, sql, outcome) in [
+        (PartnerAdmin, triage(crown), Ok(1)),
+        (PartnerAdmin, set(crown), Ok(1)),
+        (PartnerAdmin, add(crown), Ok(1)),
+        (PartnerAdmin, note(crown, of_crown, PartnerAdmin, birch), Ok(1)),
+        (FullPortalAdmin, triage(acme), Ok(1)),
+        (FullPortalAdmin, set(acme), Ok(1)),
+        (FullPortalAdmin, note(acme, of_acme, FullPortalAdmin, None), Ok(1)),
+        // In another's name, another partner's, or none.
+        (PartnerAdmin, note(crown, of_crown, Operator, birch), denied()),
+        (PartnerAdmin, note(crown, of_crown, PartnerAdmin, cedar), denied()),
+        (PartnerAdmin, note(crown, of_crown, PartnerAdmin, None), denied()),
+        (FullPortalAdmin, note(acme, of_acme, FullPortalAdmin, birch), denied()),
+        // Seen, and not operated: a row that is found and may not be changed is passed over.
+        (PartnerAdmin, triage(bolt), Ok(0)),
+        (PartnerAdmin, set(bolt), Ok(0)),
+        (PartnerAdmin, add(bolt), denied()),
+        (PartnerAdmin, note(bolt, of_bolt, PartnerAdmin, birch), denied()),
+        (ReadOnlyPortalAdmin, triage(bolt), Ok(0)),
+        (ReadOnlyPortalAdmin, note(bolt, of_bolt, ReadOnlyPortalAdmin, None), denied()),
+        // Not even seen.
+        (PartnerAdmin, triage(acme), Ok(0)),
+        (PartnerAdmin, add(acme), denied()),
+        (DisabledPortalAdmin, triage(crown), Ok(0)),
+        (RivalAdmin, triage(bolt), Ok(0)),
+        (DistributorAdmin, triage(crown), Ok(0)),
+        (Operator, triage(crown), Ok(0)),
+        (FullPortalReader, triage(acme), Ok(0)),
+        (FullPortalReader, add(acme), denied()),
+        (PlatformAdmin, triage(acme), Ok(0)),
+        (Scanner, triage(bolt), Ok(0)),
+        (DisabledUser, triage(crown), Ok(0)),
+        (Unknown, triage(crown), Ok(0)),
+        // What nobody may.
+        (PartnerAdmin, format!("update findings set title = 'x' where customer_id = '{crown}'"), denied()),
+        (PartnerAdmin, format!("delete from findings where customer_id = '{crown}'"), denied()),
+        (PartnerAdmin, "update finding_history set note = 'x'".to_owned(), denied()),
+        (PartnerAdmin, "delete from finding_history".to_owned(), denied()),
+        (PartnerAdmin, "select from finding_history".to_owned(), denied()),
+        (PartnerAdmin, format!("delete from sla_policies where customer_id = '{crown}'"), denied()),
+    ] {
+        assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{persona:?}: {sql}");
+    }
+}

@@ -54,8 +54,9 @@ impl Change<'_> {
         new.users.iter_mut().for_each(|row| row.email = None);
         add! {
             customers users memberships accesses subscriptions add_ons quotes prepaid_purchases usage_alerts assets findings
-            components scans scan_targets scan_reports scan_schedules scan_schedule_targets evidence evidence_findings
-            evidence_scans evidence_files posture_shares posture_snapshots visits access_records security_settings api_keys
+            finding_history sla_policies components scans scan_targets scan_reports scan_schedules scan_schedule_targets
+            evidence evidence_findings evidence_scans evidence_files posture_shares posture_snapshots visits access_records
+            security_settings api_keys
             partner_audit_events customer_audit_events
         }
     }

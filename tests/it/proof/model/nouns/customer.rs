@@ -27,7 +27,7 @@ impl<'w> Model<'w> {
             "exposure" => return Some(self.exposure(row, arguments)),
             "securityConfiguration" | "users" => Some(SECURITY_CONFIG),
             "findings" | "posture" | "assets" | "components" | "scans" | "scanSchedules" | "evidence"
-            | "postureShares" | "lastScanAt" | "postureTrend" | "changes" => Some(POSTURE),
+            | "postureShares" | "lastScanAt" | "postureTrend" | "changes" | "slaPolicy" => Some(POSTURE),
             _ => None,
         };
         if let Some(class) = class
@@ -75,6 +75,7 @@ impl<'w> Model<'w> {
             "posture" => self.posture(own),
             "postureTrend" => self.posture_trend(own, arguments),
             "changes" => self.changes(own, arguments),
+            "slaPolicy" => self.sla_policy(own),
             "securityConfiguration" => self.security_configuration(own),
             "users" => self.customer_users(row, arguments),
             "findings" => self.findings(row, arguments),

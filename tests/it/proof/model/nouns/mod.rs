@@ -111,7 +111,7 @@ impl<'w> Model<'w> {
             Object::Customer(row) => self.customer(row, name, arguments),
             Object::Access(row) => self.access(row, name),
             Object::Subscription(row) => self.subscription(row, name),
-            Object::Finding(row) => self.finding(row, name),
+            Object::Finding(row) => self.finding(row, name, arguments),
             Object::Asset(row) => self.asset(row, name),
             Object::Component(row) => posture::component(row, name),
             Object::Scan(row) => self.scan(row, name),

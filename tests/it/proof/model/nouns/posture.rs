@@ -1,17 +1,22 @@
 //! Findings, assets, components, evidence and shares, and a customer's posture in numbers.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use posture_gateway::domain::finding::FindingStatus;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{CustomerId, PartnerId};
 use posture_gateway::domain::scan::ScanStatus;
-use posture_gateway::store::seed::{Asset, Component, Evidence, Finding, PostureShare};
+use posture_gateway::store::seed::{Asset, Component, Evidence, Finding, FindingChange, PostureShare};
 
 use crate::proof::model::gate::Who;
 
 use super::{
-    Answer, Model, Object, counts, global, instant, leaf, maybe_instant, record, severity_place, some,
+    Answer, Arguments, Model, Object, counts, global, instant, leaf, maybe_instant, record, severity_place,
+    some,
 };
+use crate::proof::model::gate::Who;
+use crate::proof::model::page::List;
 
 /// 100 w / (w + 100), to one decimal.
 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
@@ -66,7 +71,7 @@ impl<'w> Model<'w> {
         ))
     }
 
-    pub(super) fn finding(&self, row: &'w Finding, name: &str) -> Option<Answer<'w>> {
+    pub(super) fn finding(&self, row: &'w Finding, name: &str, arguments: &Arguments) -> Option<Answer<'w>> {
         Some(match name {
             "id" => global(GlobalId::Finding(row.customer_id, row.id)),
             "customer" => some(Object::Customer(self.gate.customer(row.customer_id))),
@@ -85,6 +90,7 @@ impl<'w> Model<'w> {
             "lastSeenAt" => instant(row.last_seen_at),
             "slaDueAt" => maybe_instant(row.sla_due_at),
             "slaBreached" => leaf(self.breached(row)),
+            "history" => self.history(row, arguments),
             _ => return None,
         })
     }
@@ -136,6 +142,52 @@ impl<'w> Model<'w> {
             }
             _ => return None,
         })
+    }
+
+    /// Newest first, without what another partner's people did.
+    fn history(&self, of: &Finding, arguments: &Arguments) -> Answer<'w> {
+        let told = |by: Option<PartnerId>| match (self.asking(), by) {
+            (Who::Partner(own, _), Some(by)) => own == by,
+            _ => true,
+        };
+        let world = self.world();
+        let mut rows: Vec<_> = world.finding_history.iter().filter(|row| row.finding_id == of.id).collect();
+        rows.sort_by_key(|row| Reverse((row.at, row.id)));
+        let change = |row: &'w FindingChange| {
+            let fields = vec![
+                ("at", instant(row.at)),
+                ("by", leaf(row.actor.as_str())),
+                ("from", leaf(row.old_status.as_str())),
+                ("to", leaf(row.new_status.as_str())),
+                ("note", leaf(row.note.clone())),
+            ];
+            (row.id, record("FindingChange", fields), told(row.partner_id))
+        };
+        let list = List {
+            name: format!("Finding.history {}", of.id),
+            rows: rows.into_iter().map(change).collect(),
+            connection: "FindingChangeConnection",
+            edge: "FindingChangeEdge",
+        };
+        list.page(&self.cursors, arguments)
+    }
+
+    /// Its own days, or the default of DESIGN.md.
+    pub(super) fn sla_policy(&self, customer: CustomerId) -> Answer<'w> {
+        let own = self.world().sla_policies.iter().find(|row| row.customer_id == customer);
+        let default = [Some(7), Some(30), Some(90), Some(180), None];
+        let [critical, high, medium, low, info] = own.map_or(default, |row| {
+            [row.critical_days, row.high_days, row.medium_days, row.low_days, row.info_days]
+        });
+        let fields = vec![
+            ("criticalDays", leaf(critical)),
+            ("highDays", leaf(high)),
+            ("mediumDays", leaf(medium)),
+            ("lowDays", leaf(low)),
+            ("infoDays", leaf(info)),
+            ("isDefault", leaf(own.is_none())),
+        ];
+        some(record("SlaPolicy", fields))
     }
 
     pub(super) fn asset(&self, row: &'w Asset, name: &str) -> Option<Answer<'w>> {
