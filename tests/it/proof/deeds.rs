@@ -16,7 +16,7 @@ const ATTEMPTS: usize = 4;
 
 /// What an access, a customer or a partner is once something was done to it: terms alone, since what is hidden before it was
 /// done may be shown afterwards.
-const TERMS: [(&str, &str); 6] = [
+const TERMS: [(&str, &str); 7] = [
     (
         "Access",
         "{ status operatingModel privilegeCeiling customerConsent version postureVisible visibility { class visible reason } \

@@ -9,8 +9,6 @@ use posture_gateway::domain::ids::{CustomerId, PartnerId};
 use posture_gateway::domain::scan::ScanStatus;
 use posture_gateway::store::seed::{Asset, Component, Evidence, Finding, FindingChange, PostureShare};
 
-use crate::proof::model::gate::Who;
-
 use super::{
     Answer, Arguments, Model, Object, counts, global, instant, leaf, maybe_instant, record, severity_place,
     some,
