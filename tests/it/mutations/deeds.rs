@@ -104,7 +104,8 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
         ))
     };
     let waiting = ScanId(uuid::Uuid::from_u128(1));
-    let schedule = format!("scanScheduleId: \"{}\"", GlobalId::ScanSchedule(crown, cast.crown.posture.schedule));
+    let schedule =
+        format!("scanScheduleId: \"{}\"", GlobalId::ScanSchedule(crown, cast.crown.posture.schedule));
     let invited = &["customer.user_invited", "customer.portal_access_changed"];
     vec![
         both(

@@ -106,6 +106,7 @@ impl Builder {
             requested_at,
             started_at: (status != Queued).then(|| requested_at + TimeDelta::minutes(1)),
             finished_at: matches!(status, Succeeded | Failed).then(|| requested_at + TimeDelta::minutes(9)),
+            failure: (status == Failed).then(|| "no route to host".to_owned()),
         };
         self.rows.scans.push(row);
         for &asset_id in assets {
