@@ -142,6 +142,7 @@ fn scans(
             requested_at: started_at - TimeDelta::minutes(2),
             started_at: Some(started_at),
             finished_at: Some(finished_at),
+            failure: (status == ScanStatus::Failed).then(|| "no route to host".to_owned()),
         });
         if status == ScanStatus::Succeeded {
             succeeded.push((id, finished_at));
@@ -159,6 +160,7 @@ fn scans(
             requested_at,
             started_at: running.then(|| requested_at + TimeDelta::minutes(1)),
             finished_at: None,
+            failure: None,
         });
     }
     succeeded

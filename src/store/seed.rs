@@ -238,6 +238,7 @@ rows! {
         requested_at: DateTime<Utc>,
         started_at: Option<DateTime<Utc>>,
         finished_at: Option<DateTime<Utc>>,
+        failure: Option<String>,
     }
     /// A row of `scan_targets`.
     ScanTarget { customer_id: CustomerId, scan_id: ScanId, asset_id: AssetId, }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::domain::ids::{AssetId, CustomerId, PartnerId, ScanId, ScanScheduleId};
 use crate::domain::scan::{ScanStatus, ScanTrigger};
-use crate::domain::schedule::{Schedule, next_run};
+use crate::domain::schedule::{DayOfWeek, Schedule, next_run};
 use crate::store::change::{Changes, Event};
 use crate::store::portal::LockedCustomer;
 use crate::store::{StoreError, Writer};
@@ -244,7 +244,7 @@ impl Changes<'_> {
             sql.push(", ").push_bind(frequency.as_str());
             sql.push(", ").push_bind(start_time);
             sql.push(", ").push_bind(time_zone.name());
-            sql.push(", ").push_bind(recurrence.day_of_week().map(|day| day.as_str()));
+            sql.push(", ").push_bind(recurrence.day_of_week().map(DayOfWeek::as_str));
             sql.push(", ").push_bind(recurrence.day_of_month().map(i16::from));
             sql.push(", ").push_bind(new.events.iter().map(|event| event.as_str()).collect::<Vec<_>>());
             sql.push(", ").push_bind(next_run(&new.schedule, now));

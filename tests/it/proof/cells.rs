@@ -6,6 +6,7 @@ use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+use posture_gateway::domain::scan::{ScanFrequency, ScanTrigger};
 use posture_gateway::domain::subscription::LicenseModel;
 use posture_gateway::domain::user::{CustomerRole, ViewerKind};
 use posture_gateway::store::seed::{self, AddOn, Membership, PrepaidPurchase, UsageAlert};
@@ -192,6 +193,13 @@ pub(super) fn set_everything(rows: &mut seed::World) {
         (row.description, row.rule_id, row.location) = (text(), text(), text());
         (row.cve, row.cvss_score) = (Some("CVE-2026-0001".to_owned()), Some(7.5));
         row.sla_due_at = Some(days(-20));
+    }
+    for row in &mut rows.scans {
+        row.failure = text();
+    }
+    for row in rows.scan_schedules.iter_mut().step_by(2) {
+        (row.frequency, row.day_of_week, row.day_of_month) = (ScanFrequency::Monthly, None, Some(31));
+        row.events = ScanTrigger::EVENTS.to_vec();
     }
     for row in &mut rows.customer_audit_events {
         (row.reason, row.old_value, row.new_value) = (text(), text(), text());

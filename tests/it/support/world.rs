@@ -360,6 +360,7 @@ impl World {
             requested_at: finished_at - TimeDelta::hours(2),
             started_at: Some(finished_at - TimeDelta::hours(1)),
             finished_at: Some(finished_at),
+            failure: None,
         });
         self.rows.scan_reports.push(seed::ScanReport {
             customer_id: customer,

@@ -282,6 +282,7 @@ impl Builder {
             requested_at: now(),
             started_at: Some(now()),
             finished_at: Some(now()),
+            failure: None,
         });
         self.world.scan_reports.push(seed::ScanReport {
             customer_id,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::AssetId;
 use posture_gateway::store::seed::{Scan, ScanSchedule};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Answer, Model, Object, counts, global, instant, leaf, maybe_instant, record};
 
@@ -19,8 +19,7 @@ impl<'w> Model<'w> {
             "requestedAt" => instant(row.requested_at),
             "startedAt" => maybe_instant(row.started_at),
             "finishedAt" => maybe_instant(row.finished_at),
-            // No world has a scanner that says why.
-            "failure" => leaf(Value::Null),
+            "failure" => leaf(row.failure.clone()),
             "targets" => {
                 let targets = self.world().scan_targets.iter().filter(|target| target.scan_id == row.id);
                 self.targets(targets.map(|target| target.asset_id).collect())
