@@ -356,13 +356,20 @@ impl Change<'_> {
             },
         );
         to.scan_schedule_targets.retain(|row| !gone.contains(&row.scan_schedule_id));
+        self.evidence(customer, &name);
+        self.more_posture(customer, assets_metered, scans_metered);
+    }
+
+    /// Evidence and shares of a posture that is hidden.
+    fn evidence(&mut self, customer: CustomerId, name: &str) {
+        let Self { dice, to, .. } = self;
         let gone = stir(
             dice,
             &mut to.evidence,
-            of_customer!(),
+            |row| row.customer_id == customer,
             |row| row.id,
             |_, row: &mut seed::Evidence| {
-                row.title.clone_from(&name);
+                name.clone_into(&mut row.title);
             },
         );
         to.evidence_findings.retain(|row| !gone.contains(&row.evidence_id));
@@ -370,10 +377,10 @@ impl Change<'_> {
         stir(
             dice,
             &mut to.evidence_files,
-            of_customer!(),
+            |row| row.customer_id == customer,
             |row| row.evidence_id,
             |_, row: &mut seed::EvidenceFile| {
-                row.name.clone_from(&name);
+                name.clone_into(&mut row.name);
                 row.size += 7;
             },
         );
@@ -381,13 +388,12 @@ impl Change<'_> {
         stir(
             dice,
             &mut to.posture_shares,
-            of_customer!(),
+            |row| row.customer_id == customer,
             |row| row.id,
             |_, row: &mut seed::PostureShare| {
-                row.label.clone_from(&name);
+                name.clone_into(&mut row.label);
             },
         );
-        self.more_posture(customer, assets_metered, scans_metered);
     }
 
     /// New rows of a posture that is hidden; none that a shown licence would count.
