@@ -42,7 +42,7 @@ async fn a_file_is_added_once_and_given_back_to_the_byte() {
     let (admin, reader) = (app.sign_in(Persona::FullPortalAdmin), app.sign_in(Persona::FullPortalReader));
     let id = record(&admin, acme).await;
     assert_eq!(get(&reader, &id).await.status, 404);
-    let sha256: String = Sha256::digest(PDF).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = Sha256::digest(PDF).iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let file = json!({ "name": "Bericht ä.pdf", "size": PDF.len(), "mediaType": "application/pdf", "sha256": sha256 });
 
     let reply = put(&admin, &id, "Bericht%20%C3%A4.pdf", "Application/PDF; version=1.7", PDF).await;

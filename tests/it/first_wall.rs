@@ -87,7 +87,7 @@ const FRAGMENTS: &str = "
         id profile targets { id value } frequency dayOfWeek dayOfMonth startTime timeZone events nextRunAt enabled
     }
     fragment Evidence on Evidence {
-        id framework control title createdAt createdBy findings { ...Finding } scans { ...Scan } file { ...EvidenceFile }
+        id framework control title createdAt createdBy findings { id title } scans { id profile } file { ...EvidenceFile }
     }
     fragment EvidenceFile on EvidenceFile { name size mediaType sha256 }
     fragment PostureShare on PostureShare { id label createdAt expiresAt revokedAt createdBy }

@@ -270,7 +270,7 @@ async fn what_is_anothers_changes_no_answer() {
 /// What the door's role reads in its own transaction.
 async fn read(gateway: &mut PgConnection, secret: Option<&str>) -> Vec<String> {
     let hash = secret.map(|secret| Secret::claimed(secret.to_owned()).hash()).unwrap_or_default();
-    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash = hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     let share = if secret.is_some() { format!("; set local app.share = '{hash}'") } else { String::new() };
     let opening =
         format!("begin; set local role posture_share; set local app.now = '{}'{share}", NOW.to_rfc3339());

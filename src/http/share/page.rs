@@ -30,7 +30,7 @@ pub(super) fn shown(summary: &Summary) -> Response {
     let posture = &summary.posture;
     let open = &posture.open_findings;
     let last_scan = posture.last_scan_at.map_or_else(|| "never".to_owned(), day_and_time);
-    let rows: String = [
+    let rows = [
         ("Risk score, 0 to 100", format!("{:.1}", open.risk_score())),
         ("Open findings", open.total().to_string()),
         ("of these critical", open.critical.to_string()),
@@ -43,8 +43,9 @@ pub(super) fn shown(summary: &Summary) -> Response {
         ("Last scan", last_scan),
     ]
     .iter()
-    .map(|(name, value)| format!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>"))
-    .collect();
+    .fold(String::new(), |rows, (name, value)| {
+        format!("{rows}<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>")
+    });
     let (customer, label) = (escaped(&summary.customer), escaped(&summary.label));
     let body = format!(
         "<h1>Security posture of {customer}</h1><p>{label}</p><table>{rows}</table>\

@@ -374,37 +374,6 @@ impl Change<'_> {
             },
         );
         to.scan_schedule_targets.retain(|row| !gone.contains(&row.scan_schedule_id));
-        let gone = stir(
-            dice,
-            &mut to.evidence,
-            of_customer!(),
-            |row| row.id,
-            |_, row: &mut seed::Evidence| {
-                row.title.clone_from(&name);
-            },
-        );
-        to.evidence_findings.retain(|row| !gone.contains(&row.evidence_id));
-        to.evidence_scans.retain(|row| !gone.contains(&row.evidence_id));
-        stir(
-            dice,
-            &mut to.evidence_files,
-            of_customer!(),
-            |row| row.evidence_id,
-            |_, row: &mut seed::EvidenceFile| {
-                row.name.clone_from(&name);
-                row.size += 7;
-            },
-        );
-        to.evidence_files.retain(|row| !gone.contains(&row.evidence_id));
-        stir(
-            dice,
-            &mut to.posture_shares,
-            of_customer!(),
-            |row| row.id,
-            |_, row: &mut seed::PostureShare| {
-                row.label.clone_from(&name);
-            },
-        );
         stir(
             dice,
             &mut to.posture_snapshots,
@@ -415,7 +384,44 @@ impl Change<'_> {
                 row.assets += 1;
             },
         );
+        self.evidence(customer, &name);
         self.more_posture(customer, assets_metered, scans_metered);
+    }
+
+    /// Evidence and shares of a posture that is hidden.
+    fn evidence(&mut self, customer: CustomerId, name: &str) {
+        let Self { dice, to, .. } = self;
+        let gone = stir(
+            dice,
+            &mut to.evidence,
+            |row| row.customer_id == customer,
+            |row| row.id,
+            |_, row: &mut seed::Evidence| {
+                name.clone_into(&mut row.title);
+            },
+        );
+        to.evidence_findings.retain(|row| !gone.contains(&row.evidence_id));
+        to.evidence_scans.retain(|row| !gone.contains(&row.evidence_id));
+        stir(
+            dice,
+            &mut to.evidence_files,
+            |row| row.customer_id == customer,
+            |row| row.evidence_id,
+            |_, row: &mut seed::EvidenceFile| {
+                name.clone_into(&mut row.name);
+                row.size += 7;
+            },
+        );
+        to.evidence_files.retain(|row| !gone.contains(&row.evidence_id));
+        stir(
+            dice,
+            &mut to.posture_shares,
+            |row| row.customer_id == customer,
+            |row| row.id,
+            |_, row: &mut seed::PostureShare| {
+                name.clone_into(&mut row.label);
+            },
+        );
     }
 
     /// New rows of a posture that is hidden; none that a shown licence would count.

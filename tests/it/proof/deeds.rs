@@ -32,6 +32,13 @@ const TERMS: [(&str, &str); 7] = [
     ("Viewer", "{ name lastVisitAt }"),
 ];
 
+/// What a record of a customer may cite, as an input has it.
+fn cited(shown: &World, customer: &seed::Customer) -> String {
+    let own = shown.findings.iter().filter(|row| row.customer_id == customer.customer_id).take(3);
+    let ids: Vec<_> = own.map(|row| format!("\"{}\"", GlobalId::Finding(row.customer_id, row.id))).collect();
+    format!(", findingIds: [{}]", ids.join(", "))
+}
+
 /// What can be asked of a viewer's own world, by mutation.
 fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>> {
     let mut inputs: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
@@ -63,14 +70,11 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
             "inviteCustomerUser",
             format!("customerId: \"{id}\", email: \"reader@new.example\", role: READ_ONLY"),
         );
-        let cited = shown.findings.iter().filter(|finding| finding.customer_id == row.customer_id);
-        let cited =
-            cited.map(|finding| format!("\"{}\"", GlobalId::Finding(finding.customer_id, finding.id)));
-        let cited = cited.take(3).collect::<Vec<_>>().join(", ");
         add(
             "createEvidence",
             format!(
-                "customerId: \"{id}\", framework: \"SOC 2\", control: \"CC7.2\", title: \"Alerts\", findingIds: [{cited}]"
+                "customerId: \"{id}\", framework: \"SOC 2\", control: \"CC7.2\", title: \"Alerts\"{}",
+                cited(shown, row)
             ),
         );
         add(

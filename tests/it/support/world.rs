@@ -430,41 +430,7 @@ impl World {
             purl: Some("pkg:npm/left-pad@1.3.0".to_owned()),
             licenses: vec!["WTFPL".to_owned()],
         });
-        let evidence = EvidenceId(self.id());
-        self.rows.evidence.push(seed::Evidence {
-            customer_id: customer,
-            id: evidence,
-            framework: Some("ISO 27001".to_owned()),
-            control: "A.8.8".to_owned(),
-            title: "Weekly scan".to_owned(),
-            created_at: days(-10),
-            created_by: "check".to_owned(),
-            created_by_id: None,
-            created_by_partner: None,
-        });
-        self.rows.evidence_findings.push(seed::EvidenceFinding {
-            customer_id: customer,
-            evidence_id: evidence,
-            finding_id: finding,
-        });
-        self.rows.evidence_scans.push(seed::EvidenceScan {
-            customer_id: customer,
-            evidence_id: evidence,
-            scan_id: scan,
-        });
-        self.rows.evidence_files.push(seed::EvidenceFile {
-            customer_id: customer,
-            evidence_id: evidence,
-            object_id: evidence.0,
-            name: "report.pdf".to_owned(),
-            size: 4_096,
-            media_type: "application/pdf".to_owned(),
-            sha256: vec![7; 32],
-            created_at: days(-9),
-            created_by: "check".to_owned(),
-            created_by_id: None,
-            created_by_partner: None,
-        });
+        let evidence = self.evidence(customer, finding, scan);
         let share = PostureShareId(self.id());
         self.rows.posture_shares.push(seed::PostureShare {
             customer_id: customer,
@@ -517,6 +483,46 @@ impl World {
             new_value: Some("READ_ONLY".to_owned()),
         });
         Posture { asset, finding, component, scan, schedule, evidence, share, api_key, audit_event }
+    }
+
+    /// A record that cites a finding and a scan, with its file.
+    fn evidence(&mut self, customer: CustomerId, finding: FindingId, scan: ScanId) -> EvidenceId {
+        let evidence = EvidenceId(self.id());
+        self.rows.evidence.push(seed::Evidence {
+            customer_id: customer,
+            id: evidence,
+            framework: Some("ISO 27001".to_owned()),
+            control: "A.8.8".to_owned(),
+            title: "Weekly scan".to_owned(),
+            created_at: days(-10),
+            created_by: "check".to_owned(),
+            created_by_id: None,
+            created_by_partner: None,
+        });
+        self.rows.evidence_findings.push(seed::EvidenceFinding {
+            customer_id: customer,
+            evidence_id: evidence,
+            finding_id: finding,
+        });
+        self.rows.evidence_scans.push(seed::EvidenceScan {
+            customer_id: customer,
+            evidence_id: evidence,
+            scan_id: scan,
+        });
+        self.rows.evidence_files.push(seed::EvidenceFile {
+            customer_id: customer,
+            evidence_id: evidence,
+            object_id: evidence.0,
+            name: "report.pdf".to_owned(),
+            size: 4_096,
+            media_type: "application/pdf".to_owned(),
+            sha256: vec![7; 32],
+            created_at: days(-9),
+            created_by: "check".to_owned(),
+            created_by_id: None,
+            created_by_partner: None,
+        });
+        evidence
     }
 
     /// An offer of a partner to a customer, not accepted yet.

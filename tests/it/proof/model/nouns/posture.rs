@@ -126,7 +126,8 @@ impl<'w> Model<'w> {
                 let file =
                     self.world().evidence_files.iter().find(|own| is_its(own.customer_id, own.evidence_id));
                 Answer::One(file.map(|file| {
-                    let sha256: String = file.sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let sha256 =
+                        file.sha256.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
                     record(
                         "EvidenceFile",
                         vec![
