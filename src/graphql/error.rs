@@ -3,7 +3,6 @@
 use async_graphql::{Error, ErrorExtensions as _};
 
 use crate::policy::Operation;
-use crate::store::StoreError;
 
 /// The codes of `extensions.code` (DESIGN.md 4 and 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +58,9 @@ pub fn forbidden(operation: Operation) -> Error {
     coded(Code::Forbidden, format!("`{operation}` is for {} alone", callers.join(" and ")))
 }
 
-/// A failed statement: logs the cause and tells the client nothing of it.
+/// A failed statement, mostly: logs the cause and tells the client nothing of it.
 #[must_use]
-pub fn internal(error: &StoreError) -> Error {
+pub fn internal(error: &(impl std::error::Error + 'static)) -> Error {
     tracing::error!(error = error as &dyn std::error::Error, "a statement failed");
     coded(Code::Internal, "the gateway could not read its data; try again")
 }

@@ -56,6 +56,18 @@ text_enum! {
         DisableUser = "disableUser",
         /// A user who may sign in again.
         EnableUser = "enableUser",
+        /// Another role for a customer's user.
+        SetCustomerUserRole = "setCustomerUserRole",
+        /// How a customer's users sign in.
+        SetSamlConfiguration = "setSamlConfiguration",
+        /// An API key of a customer.
+        CreateApiKey = "createApiKey",
+        /// Its end.
+        RevokeApiKey = "revokeApiKey",
+        /// An API key of a partner.
+        CreatePartnerApiKey = "createPartnerApiKey",
+        /// Its end.
+        RevokePartnerApiKey = "revokePartnerApiKey",
     }
 }
 
@@ -128,13 +140,22 @@ impl Operation {
             | Self::SetPrivilegeCeiling
             | Self::SetPortalAccess
             | Self::AssignOperator
-            | Self::CreatePartner => &[Caller::PartnerAdmin],
-            // The customer's decisions, at all times.
-            Self::SetPartnerConsent | Self::ElectOperatingModel => &[Caller::CustomerAdmin],
+            | Self::CreatePartner
+            | Self::CreatePartnerApiKey
+            | Self::RevokePartnerApiKey => &[Caller::PartnerAdmin],
+            // The customer's decisions, at all times; and who of its users decides, which no partner does.
+            Self::SetPartnerConsent | Self::ElectOperatingModel | Self::SetCustomerUserRole => {
+                &[Caller::CustomerAdmin]
+            }
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
-            // Operating partners, and whoever keeps their own people.
-            Self::InviteCustomerUser | Self::DisableUser | Self::EnableUser => {
+            // Operating partners, and whoever keeps their own people or configuration.
+            Self::InviteCustomerUser
+            | Self::DisableUser
+            | Self::EnableUser
+            | Self::SetSamlConfiguration
+            | Self::CreateApiKey
+            | Self::RevokeApiKey => {
                 &[Caller::PartnerAdmin, Caller::PartnerOperator, Caller::CustomerAdmin]
             }
         }

@@ -58,6 +58,7 @@ rows! {
         email: Option<String>,
         disabled_at: Option<DateTime<Utc>>,
         created_at: DateTime<Utc>,
+        is_service: bool,
     }
     /// A row of `accesses`.
     Access {
@@ -262,10 +263,21 @@ rows! {
     }
     /// A row of `security_settings`.
     SecuritySettings { customer_id: CustomerId, saml_enabled: bool, saml_issuer: Option<String>, }
-    /// A row of `api_keys`.
+    /// A row of `api_keys`, without a secret: it signs in nobody.
     ApiKey {
         customer_id: CustomerId,
         id: ApiKeyId,
+        user_id: Option<UserId>,
+        label: String,
+        last_four: String,
+        created_at: DateTime<Utc>,
+        revoked_at: Option<DateTime<Utc>>,
+    }
+    /// A row of `partner_api_keys`, without a secret: it signs in nobody.
+    PartnerApiKey {
+        partner_id: PartnerId,
+        id: ApiKeyId,
+        user_id: UserId,
         label: String,
         last_four: String,
         created_at: DateTime<Utc>,
@@ -339,6 +351,7 @@ pub struct World {
     pub posture_shares: Vec<PostureShare>,
     pub security_settings: Vec<SecuritySettings>,
     pub api_keys: Vec<ApiKey>,
+    pub partner_api_keys: Vec<PartnerApiKey>,
     pub partner_audit_events: Vec<PartnerAuditEvent>,
     pub customer_audit_events: Vec<CustomerAuditEvent>,
 }
@@ -374,7 +387,7 @@ impl World {
         insert_sold(connection, &ADD_ONS, &self.add_ons).await?;
         insert! {
             quotes prepaid_purchases usage_alerts pricing assets findings components scans scan_reports scan_schedules
-            scan_schedule_targets evidence posture_shares security_settings api_keys
+            scan_schedule_targets evidence posture_shares security_settings api_keys partner_api_keys
         }
         // A log is chained in the order in which it is written.
         let mut partner_events = self.partner_audit_events.clone();

@@ -5,6 +5,7 @@
 //! the change with its events as one `store::change::Changes`, a policy for `posture_writer` in the migrations.
 
 pub mod access;
+pub mod api_key;
 pub mod commerce;
 pub mod customer;
 pub mod life;
@@ -17,6 +18,7 @@ pub mod pricing;
 pub mod privilege;
 pub mod quote;
 pub mod refusal;
+pub mod security;
 pub mod trial;
 pub mod users;
 pub mod writing;
@@ -40,4 +42,6 @@ pub struct Mutation(
     people::PeopleMutations,
     partner::PartnerMutations,
     users::UserMutations,
+    security::SecurityMutations,
+    api_key::ApiKeyMutations,
 );

@@ -90,8 +90,14 @@ async fn set(
         Belonging::Customer(customer, role) => of_customer(writing, customer, role).await?,
     };
     let reason = reason.map(refusal::reason).transpose()?;
-    let is_enabled = people::lock_enabled(&mut writing.writer, user).await?.ok_or_else(missing)?;
-    if is_enabled == enabled {
+    let known = people::lock_enabled(&mut writing.writer, user).await?.ok_or_else(missing)?;
+    if enabled && known.key_revoked {
+        return Err(Refusal::wrong_state(
+            "the API key of this user is revoked, and stays so: create another key, which has a user of its own",
+        )
+        .into());
+    }
+    if known.enabled == enabled {
         let word = if enabled { "enabled" } else { "disabled" };
         return Err(Refusal::no_change("userId", format!("the user is {word} already")).into());
     }

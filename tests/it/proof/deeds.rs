@@ -15,7 +15,7 @@ const ATTEMPTS: usize = 4;
 
 /// What an access, a customer or a partner is once something was done to it: terms alone, since what is hidden before it was
 /// done may be shown afterwards.
-const TERMS: [(&str, &str); 5] = [
+const TERMS: [(&str, &str); 8] = [
     (
         "Access",
         "{ status operatingModel privilegeCeiling customerConsent version postureVisible visibility { class visible reason } \
@@ -26,6 +26,10 @@ const TERMS: [(&str, &str); 5] = [
     ("Partner", "{ name prepaidLicenses { licenseModel bought assigned available } }"),
     ("Quote", "{ plan operatingModel price { amount } addOns customer { name } acceptedAt }"),
     ("Money", "{ amount currency }"),
+    // Not the end of the key: dice of its own make that.
+    ("ApiKey", "{ label role revokedAt }"),
+    ("PartnerApiKey", "{ label role revokedAt }"),
+    ("CustomerUser", "{ name role disabledAt }"),
 ];
 
 /// What can be asked of a viewer's own world, by mutation.
@@ -55,6 +59,9 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
     for row in &shown.customers {
         let id = GlobalId::Customer(row.customer_id);
         add("createQuote", format!("customerId: \"{id}\", {terms}"));
+        add("createApiKey", format!("customerId: \"{id}\", label: \"New program\""));
+        let saml = format!("customerId: \"{id}\", enabled: true, issuer: \"urn:example:new\"");
+        add("setSamlConfiguration", saml);
         add(
             "inviteCustomerUser",
             format!("customerId: \"{id}\", email: \"reader@new.example\", role: READ_ONLY"),
@@ -88,7 +95,18 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
             let user = GlobalId::User(*user);
             add("disableUser", format!("userId: \"{user}\""));
             add("enableUser", format!("userId: \"{user}\""));
+            for role in ["ADMIN", "READ_ONLY"] {
+                add("setCustomerUserRole", format!("userId: \"{user}\", role: {role}"));
+            }
         }
+    }
+    add("createPartnerApiKey", "label: \"New program\", role: OPERATOR".to_owned());
+    for row in shown.api_keys.iter().filter(|row| row.revoked_at.is_none()) {
+        add("revokeApiKey", format!("apiKeyId: \"{}\"", GlobalId::ApiKey(row.customer_id, row.id)));
+    }
+    for row in shown.partner_api_keys.iter().filter(|row| row.revoked_at.is_none()) {
+        let id = GlobalId::PartnerApiKey(row.partner_id, row.id);
+        add("revokePartnerApiKey", format!("apiKeyId: \"{id}\""));
     }
     for row in &shown.accesses {
         let of = format!("accessId: \"{}\"", GlobalId::Access(row.customer_id, row.id));

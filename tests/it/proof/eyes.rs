@@ -252,6 +252,7 @@ impl<'w> Eyes<'w> {
         });
         shown.partner_audit_events.retain(|row| self.log(row.partner_id));
         shown.quotes.retain(|row| self.log(row.partner_id));
+        shown.partner_api_keys.retain(|row| self.log(row.partner_id));
         shown.prepaid_purchases.retain(|row| self.purse(row.partner_id));
         shown.plans.retain(|row| self.catalogue(&row.currency));
         shown.plan_add_ons.retain(|row| self.catalogue(&row.currency));
@@ -282,7 +283,9 @@ impl<'w> Eyes<'w> {
             | "posture_shares" => customer(&|id| self.posture(id)),
             "customer_audit_events" => customer(&|id| self.activity(id)),
             "security_settings" | "api_keys" => customer(&|id| self.security(id)),
-            "partner_audit_events" | "quotes" => uuid("partner_id").is_some_and(|id| self.log(PartnerId(id))),
+            "partner_audit_events" | "partner_api_keys" | "quotes" => {
+                uuid("partner_id").is_some_and(|id| self.log(PartnerId(id)))
+            }
             "prepaid_purchases" => uuid("partner_id").is_some_and(|id| self.purse(PartnerId(id))),
             "usage_alerts" => uuid("access_id").is_some_and(|id| self.alert(AccessId(id))),
             "plans" | "plan_add_ons" => row["currency"].as_str().is_some_and(|own| self.catalogue(own)),
