@@ -58,7 +58,8 @@ begin
 end
 $$;
 
--- Whether somebody asks who is no key: a leaked key makes no other, takes none away, and changes nobody's role or sign-in.
+-- Whether somebody asks who is no key: a leaked key makes no other, locks out nobody who would revoke it, and changes neither roles
+-- nor how people sign in.
 create function gate.is_person() returns boolean
     language plpgsql stable security definer set search_path = ''
 as $$
@@ -108,6 +109,29 @@ create policy changes on customer_users for update to posture_writer
     using (customer_id = (select gate.own_security()) and user_id <> (select gate.enabled_viewer()) and (select gate.is_person()))
     with check (customer_id = (select gate.own_security()) and user_id <> (select gate.enabled_viewer()) and (select gate.is_person()));
 grant update (role) on customer_users to posture_writer;
+
+-- As in 0011, but that a key disables nobody, who might be the one to revoke it, and invites no ADMIN.
+alter policy disables on users
+    using (id <> (select gate.enabled_viewer()) and (select gate.is_person())
+           and (exists (select from partner_users m where m.user_id = users.id and m.partner_id = (select gate.admin_partner()))
+                or exists (select from customer_users m
+                           where m.user_id = users.id
+                             and (m.customer_id = (select gate.own_security())
+                                  or m.role = 'READ_ONLY'
+                                     and exists (select from gate.partner_sees p
+                                                 where p.customer_id = m.customer_id and p.security_config)))))
+    with check (id <> (select gate.enabled_viewer()) and (select gate.is_person())
+           and (exists (select from partner_users m where m.user_id = users.id and m.partner_id = (select gate.admin_partner()))
+                or exists (select from customer_users m
+                           where m.user_id = users.id
+                             and (m.customer_id = (select gate.own_security())
+                                  or m.role = 'READ_ONLY'
+                                     and exists (select from gate.partner_sees p
+                                                 where p.customer_id = m.customer_id and p.security_config)))));
+alter policy invites on customer_users with check (
+    customer_id = (select gate.own_security()) and (role <> 'ADMIN' or (select gate.is_person()))
+    or role = 'READ_ONLY'
+       and exists (select from gate.partner_sees p where p.customer_id = customer_users.customer_id and p.security_config));
 
 -- The user that a key acts as is invited like any other (0011): by a partner as READ_ONLY only.
 create policy makes on api_keys for insert to posture_writer with check (

@@ -30,8 +30,8 @@ pub(super) fn operator(
     })
 }
 
-/// Whether a person asks and not an API key. A leaked key must neither multiply nor take others away, nor change who signs in
-/// and as what. `what` begins the sentence of a refusal: "API keys are made".
+/// Whether a person asks and not an API key. A leaked key must neither multiply, nor lock out those who would revoke it, nor change
+/// who signs in and as what. `what` begins the sentence of a refusal: "API keys are made".
 ///
 /// # Errors
 /// NOT_PERMITTED.

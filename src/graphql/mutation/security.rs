@@ -103,7 +103,8 @@ fn issuer(text: &str) -> std::result::Result<&str, Refusal> {
         && no_spaces
         && match Url::parse(text) {
             Ok(url) => match url.scheme() {
-                "http" | "https" => url.has_host(),
+                // The parser would take the path of `https:///saml` for the host.
+                "http" | "https" => url.has_host() && !text.contains(":///"),
                 // RFC 8141: `urn:NID:NSS`.
                 "urn" => {
                     url.path().split_once(':').is_some_and(|(nid, nss)| nid.len() > 1 && !nss.is_empty())

@@ -199,6 +199,14 @@ async fn the_database_refuses_what_the_gateway_would() {
              values ('00000000-0000-0000-0000-00000000000a', '{kind}', 'x', now(), {is_service})"
         )
     };
+    let disable = |user: UserId| format!("update users set disabled_at = now() where id = '{user}'");
+    let invite = |role: &str| {
+        format!(
+            "with u as ({}) insert into customer_users (customer_id, user_id, role) \
+             values ('{acme}', '00000000-0000-0000-0000-00000000000a', '{role}')",
+            new_user("CUSTOMER_USER", false)
+        )
+    };
     let make = |customer: CustomerId, is_service: bool, role: &str| {
         format!(
             "with u as ({}), m as (insert into customer_users (customer_id, user_id, role) \
@@ -232,6 +240,12 @@ async fn the_database_refuses_what_the_gateway_would() {
         (program, role(reader), Ok(0)),
         (partner, role(UserId::from(Persona::DisabledPortalReader)), Ok(0)),
         (closed, role(UserId::from(Persona::ReadOnlyPortalReader)), Ok(0)),
+        (full, disable(reader), Ok(1)),
+        (program, disable(reader), Ok(0)),
+        (program, disable(full), Ok(0)),
+        (full, invite("ADMIN"), Ok(1)),
+        (program, invite("ADMIN"), denied()),
+        (program, invite("READ_ONLY"), Ok(1)),
         (full, saml(acme), Ok(1)),
         (program, saml(acme), Ok(0)),
         (full, saml(bolt), Ok(0)),

@@ -103,7 +103,7 @@ const CHECKS: &[Check] = &[
                    and attname = 'customer_id' and not attnotnull",
         // A partner's event may be about no customer.
         exceptions: &["partner_audit_events"],
-        plants: &[("alter table customer_users drop constraint customer_users_pkey;
+        plants: &[("alter table customer_users drop constraint customer_users_pkey cascade;
                     alter table customer_users alter customer_id drop not null", "customer_users")],
     },
     Check {
