@@ -178,20 +178,10 @@ create trigger keep_keys_from_people after insert on api_keys
     for each row when (current_user = 'posture_writer') execute function gate.keep_keys_from_people();
 create trigger keep_keys_from_people after insert on partner_api_keys
     for each row when (current_user = 'posture_writer') execute function gate.keep_keys_from_people();
--- The first ADMIN of a partner below (0011) is not the viewer's colleague.
-create function gate.keep_colleagues_to_keys() returns trigger
-    language plpgsql security definer set search_path = ''
-as $$
-begin
-    if new.partner_id = gate.admin_partner()
-       and not exists (select from public.users u where u.id = new.user_id and u.is_service) then
-        raise exception 'a key or a new colleague that is no service user' using errcode = 'insufficient_privilege';
-    end if;
-    return null;
-end
-$$;
-create trigger keep_colleagues_to_keys after insert on partner_users
-    for each row when (current_user = 'posture_writer') execute function gate.keep_colleagues_to_keys();
+-- A partner's ADMIN adds no colleague but a key; the first ADMIN of a partner below (0011) is none.
+create trigger keep_keys_from_people after insert on partner_users
+    for each row when (current_user = 'posture_writer' and new.partner_id = gate.admin_partner())
+    execute function gate.keep_keys_from_people();
 
 -- A key that was revoked stays revoked: who could see what would else tell of a user who cannot sign in.
 create function gate.keep_revoked() returns trigger
@@ -212,12 +202,11 @@ create trigger keep_revoked before update on users
 -- ---------------------------------------------------------------- ownership
 
 revoke execute on function gate.api_key_user(bytea), gate.is_person(), gate.keep_keys_from_people(),
-    gate.keep_colleagues_to_keys(), gate.keep_revoked() from public;
+    gate.keep_revoked() from public;
 grant create on schema gate to posture_policy;
 alter function gate.api_key_user(bytea) owner to posture_policy;
 alter function gate.is_person() owner to posture_policy;
 alter function gate.keep_keys_from_people() owner to posture_policy;
-alter function gate.keep_colleagues_to_keys() owner to posture_policy;
 alter function gate.keep_revoked() owner to posture_policy;
 revoke create on schema gate from posture_policy;
 grant execute on function gate.api_key_user(bytea) to posture_gateway;

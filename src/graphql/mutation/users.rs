@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-use super::operate::person;
+use super::operate;
 use super::payload::UserPayload;
 use super::portal::lock_for;
 use super::refusal::{self, Refusal};
@@ -90,7 +90,7 @@ async fn set(
         Belonging::Partner(partner) => Logs { partner: Some((partner, None)), customer: None },
         Belonging::Customer(customer, role) => of_customer(writing, customer, role).await?,
     };
-    person(writing, "who may sign in is decided")?;
+    operate::person(writing, "who may sign in is decided")?;
     let reason = reason.map(refusal::reason).transpose()?;
     let known = people::lock_enabled(&mut writing.writer, user).await?.ok_or_else(missing)?;
     if enabled && known.key_revoked {

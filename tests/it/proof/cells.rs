@@ -199,6 +199,9 @@ pub(super) fn set_everything(rows: &mut seed::World) {
     for row in &mut rows.api_keys {
         row.revoked_at = Some(days(-1));
     }
+    for row in &mut rows.partner_api_keys {
+        row.revoked_at = Some(days(-1));
+    }
     for row in &mut rows.posture_shares {
         row.revoked_at = Some(days(-1));
     }

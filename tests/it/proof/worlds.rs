@@ -208,10 +208,10 @@ impl Builder {
 
     /// What a partner's programs sign in by.
     fn partner_keys(&mut self, partner_id: PartnerId) {
-        for _ in 0..self.dice.below(3) {
+        for nth in 0..self.dice.below(3) {
             let id = ApiKeyId(self.id());
             let label = self.text(&["Tickets", "tickets", "Backup"]);
-            let revoked_at = self.dice.one_in(3).then(|| days(-1));
+            let revoked_at = (self.dice.one_in(3) && nth > 0).then(|| days(-1));
             let user_id = self.program(ViewerKind::PartnerUser, &label, revoked_at);
             let role = self.dice.one_of(PartnerRole::ALL);
             self.rows.memberships.push(Membership::Partner(partner_id, user_id, role));
