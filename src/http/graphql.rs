@@ -150,7 +150,6 @@ impl Media {
 }
 
 impl Door {
-    #[expect(clippy::result_large_err, reason = "a response, made once a request")]
     async fn open(app: &App, headers: &HeaderMap) -> Result<Self, Response> {
         let media = Media::accepted(headers).ok_or_else(|| {
             failure(
