@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::cast::{House, Tenant};
 use super::names;
-use crate::domain::ids::{CustomerId, UserId};
+use crate::domain::ids::{ApiKeyId, CustomerId, UserId};
 use crate::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use crate::store::seed::{self, Membership, deterministic_id};
 
@@ -69,12 +69,45 @@ pub(super) fn user_id(email: &str) -> UserId {
     UserId(deterministic_id(&format!("user/{email}"), 0))
 }
 
+/// A program that signs in by an API key, from when until when: it is called by the key's label.
+pub(super) fn program(
+    world: &mut seed::World,
+    kind: ViewerKind,
+    label: &str,
+    (created_at, disabled_at): (DateTime<Utc>, Option<DateTime<Utc>>),
+) -> UserId {
+    let id = UserId(deterministic_id("program", world.users.len() as u64));
+    let name = label.to_owned();
+    world.users.push(seed::User { id, kind, name, email: None, disabled_at, created_at, is_service: true });
+    id
+}
+
+/// The programs of partners: one each, to which nothing is assigned yet.
+fn programs(world: &mut seed::World, now: DateTime<Utc>) {
+    let created_at = now - TimeDelta::days(30);
+    for (nth, house) in (0_u32..).zip(House::ALL) {
+        let (label, role) = ("Ticket system", PartnerRole::Operator);
+        let user = program(world, ViewerKind::PartnerUser, label, (created_at, None));
+        world.memberships.push(Membership::Partner(house.id(), user, role));
+        world.partner_api_keys.push(seed::PartnerApiKey {
+            partner_id: house.id(),
+            id: ApiKeyId(deterministic_id("partner-api-key", nth.into())),
+            user_id: user,
+            label: label.to_owned(),
+            last_four: format!("{:04x}", 0x2f1b + nth * 0x1d3),
+            created_at,
+            revoked_at: None,
+        });
+    }
+}
+
 /// Everyone, with what they belong to.
 pub(super) fn fill(world: &mut seed::World, tenants: &[Tenant], now: DateTime<Utc>) {
     let long_ago = now - TimeDelta::days(800);
     let mut add = |(name, email): (String, String), kind, disabled_at, created_at| {
         let id = user_id(&email);
-        world.users.push(seed::User { id, kind, name, email: Some(email), disabled_at, created_at });
+        let email = Some(email);
+        world.users.push(seed::User { id, kind, name, email, disabled_at, created_at, is_service: false });
         id
     };
     for house in House::ALL {
@@ -105,6 +138,7 @@ pub(super) fn fill(world: &mut seed::World, tenants: &[Tenant], now: DateTime<Ut
             world.memberships.push(Membership::Customer(tenant.id(), user, role));
         }
     }
+    programs(world, now);
 }
 
 /// The accesses of a partner's operator: every so many of them, so that some of each model are among them.

@@ -9,7 +9,8 @@ use crate::domain::access::{OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
 use crate::domain::finding::FindingStatus;
 use crate::domain::ids::{ApiKeyId, AuditEventId, EvidenceId, PostureShareId};
-use crate::store::seed::{self, deterministic_id};
+use crate::domain::user::{CustomerRole, ViewerKind};
+use crate::store::seed::{self, Membership, deterministic_id};
 
 const EVIDENCE: [(&str, &str, &str); 8] = [
     ("ISO 27001", "A.5.15", "Access reviews of the quarter"),
@@ -136,13 +137,17 @@ fn configuration(world: &mut seed::World, tenant: &Tenant, now: DateTime<Utc>) {
     });
     let created_at = since(tenant.created_at(now), now, tenant.nth);
     for (nth, label) in (0..tenant.nth % 3).zip(["Build pipeline", "Ticket system"]) {
+        let revoked_at = (nth == 1 && tenant.nth % 2 == 1).then(|| since(created_at, now, 2));
+        let program = people::program(world, ViewerKind::CustomerUser, label, (created_at, revoked_at));
+        world.memberships.push(Membership::Customer(tenant.id(), program, CustomerRole::ReadOnly));
         world.api_keys.push(seed::ApiKey {
             customer_id: tenant.id(),
             id: ApiKeyId(id("api-key", world.api_keys.len())),
+            user_id: Some(program),
             label: label.to_owned(),
             last_four: format!("{:04x}", (tenant.nth * 97 + nth * 4099) % 0x1_0000),
             created_at,
-            revoked_at: (nth == 1 && tenant.nth % 2 == 1).then(|| since(created_at, now, 2)),
+            revoked_at,
         });
     }
 }

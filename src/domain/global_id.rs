@@ -43,7 +43,7 @@ pub enum GlobalId {
     Evidence(CustomerId, EvidenceId),
     /// A posture share.
     PostureShare(CustomerId, PostureShareId),
-    /// An API key.
+    /// An API key of a customer.
     ApiKey(CustomerId, ApiKeyId),
     /// An event of a customer's audit log.
     CustomerAuditEvent(CustomerId, AuditEventId),
@@ -51,6 +51,8 @@ pub enum GlobalId {
     PartnerAuditEvent(PartnerId, AuditEventId),
     /// A quote; its tenant is the customer, and only the quoting partner finds it.
     Quote(CustomerId, QuoteId),
+    /// An API key of a partner.
+    PartnerApiKey(PartnerId, ApiKeyId),
 }
 
 /// A text that is no global id. It says nothing about which ids exist.
@@ -78,6 +80,7 @@ impl GlobalId {
             Self::CustomerAuditEvent(tenant, id) => (14, tenant.0, Some(id.0)),
             Self::PartnerAuditEvent(tenant, id) => (15, tenant.0, Some(id.0)),
             Self::Quote(tenant, id) => (16, tenant.0, Some(id.0)),
+            Self::PartnerApiKey(tenant, id) => (17, tenant.0, Some(id.0)),
         }
     }
 
@@ -100,6 +103,7 @@ impl GlobalId {
             (14, Some(id)) => Self::CustomerAuditEvent(customer, AuditEventId(id)),
             (15, Some(id)) => Self::PartnerAuditEvent(PartnerId(tenant), AuditEventId(id)),
             (16, Some(id)) => Self::Quote(customer, QuoteId(id)),
+            (17, Some(id)) => Self::PartnerApiKey(PartnerId(tenant), ApiKeyId(id)),
             _ => return None,
         })
     }
@@ -151,7 +155,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(kinds, 16);
+        assert_eq!(kinds, 17);
     }
 
     #[test]

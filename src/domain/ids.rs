@@ -47,7 +47,7 @@ ids! {
     EvidenceId;
     /// A shared posture summary.
     PostureShareId;
-    /// An API key of a customer.
+    /// An API key of a customer or of a partner.
     ApiKeyId;
     /// An event of a partner's or a customer's audit log.
     AuditEventId;

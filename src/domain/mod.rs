@@ -1,6 +1,7 @@
 //! Plain values of the business: ids, enums, money, time. Knows nothing of SQL, GraphQL or HTTP.
 
 pub mod access;
+pub mod api_key;
 pub mod asset;
 pub mod clock;
 pub mod customer;

@@ -77,7 +77,7 @@ const GATED: &[(DataClass, &[&str])] = &[
 ];
 
 /// Types that stand before the gate: the organisations, the accesses with what decides about them, totals that are
-/// gated field by field, the partner's own log and quotes (their resolvers ask for an ADMIN), the catalogue (its resolvers ask
+/// gated field by field, the partner's own log, quotes, users and keys (their resolvers ask for an ADMIN), the catalogue (its resolvers ask
 /// for somebody who sells or keeps it), and what carries no data of its own.
 #[cfg_attr(not(test), expect(dead_code, reason = "the table that the tests hold the schema against"))]
 const OPEN: &[&str] = &[
@@ -95,6 +95,8 @@ const OPEN: &[&str] = &[
     "EvidencePayload",
     "FindingPayload",
     "TriageFindingsPayload",
+    "ApiKeyPayload",
+    "PartnerApiKeyPayload",
     "UserError",
     "Viewer",
     "Partner",
@@ -115,6 +117,9 @@ const OPEN: &[&str] = &[
     "PartnerUser",
     "PartnerUserConnection",
     "PartnerUserEdge",
+    "PartnerApiKey",
+    "PartnerApiKeyConnection",
+    "PartnerApiKeyEdge",
     "PartnerAuditEvent",
     "PartnerAuditEventConnection",
     "PartnerAuditEventEdge",
@@ -135,6 +140,10 @@ const DECIDED_OTHERWISE: &[(&str, &str)] = &[
     ("Query.nodes", "each as by `node`"),
     (
         "FindingPayload.finding",
+        "asked after the change, in the mutation's own snapshot; null where the gate denies",
+    ),
+    (
+        "ApiKeyPayload.apiKey",
         "asked after the change, in the mutation's own snapshot; null where the gate denies",
     ),
     (

@@ -213,6 +213,7 @@ identified! {
     store::evidence::Evidence, Grant<Posture>: |row| (row.customer.0, row.id.0);
     store::evidence::PostureShare, Grant<Posture>: |row| (row.customer.0, row.id.0);
     store::quote::Quote, Grant<Commercial, PartnerId>: |row| (row.partner.0, row.id.0);
+    store::api_key::PartnerApiKey, Grant<Commercial, PartnerId>: |row| (row.partner.0, row.id.0);
     store::people::PartnerUser, Grant<Commercial, PartnerId>: |row| (row.partner.0, row.id.0);
     store::people::CustomerUser, Grant<SecurityConfig>: |row| (row.customer.0, row.id.0);
     store::audit::CustomerAuditEvent, Grant<Activity>: |row| (row.customer.0, row.event.id.0);

@@ -217,7 +217,7 @@ async fn find(session: &Session, id: GlobalId, field: &'static str) -> Result<Op
         GlobalId::Partner(id) => partner(session, id).await?.map(Node::Partner),
         GlobalId::Customer(id) => session.customer(id).await?.map(Customer::bare).map(Node::Customer),
         // Not nodes: a user and an API key are shown where they belong.
-        GlobalId::User(_) | GlobalId::ApiKey(..) => None,
+        GlobalId::User(_) | GlobalId::ApiKey(..) | GlobalId::PartnerApiKey(..) => None,
         GlobalId::Access(customer, id) => session.access(customer, id).await?.map(Access).map(Node::Access),
         GlobalId::Subscription(customer, id) => {
             subscription(session, customer, id).await?.map(Node::Subscription)

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::auth::SignInError;
 use super::{App, HIDDEN_FIELDS, auth, failure};
 use crate::domain::ids::UserId;
 use crate::graphql::hidden::Placement;
@@ -48,7 +49,7 @@ pub(super) async fn post(State(app): State<App>, headers: HeaderMap, body: Body)
             "a GraphQL request is sent with content-type `application/json`",
         );
     }
-    let door = match Door::open(&app, &headers) {
+    let door = match Door::open(&app, &headers).await {
         Ok(door) => door,
         Err(refusal) => return refusal,
     };
@@ -78,7 +79,7 @@ pub(super) async fn get(
     headers: HeaderMap,
     parameters: Result<Query<UrlParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    let door = match Door::open(&app, &headers) {
+    let door = match Door::open(&app, &headers).await {
         Ok(door) => Door { queries_only: true, ..door },
         Err(refusal) => return refusal,
     };
@@ -149,8 +150,7 @@ impl Media {
 }
 
 impl Door {
-    #[expect(clippy::result_large_err, reason = "a response, made once a request")]
-    fn open(app: &App, headers: &HeaderMap) -> Result<Self, Response> {
+    async fn open(app: &App, headers: &HeaderMap) -> Result<Self, Response> {
         let media = Media::accepted(headers).ok_or_else(|| {
             failure(
                 StatusCode::NOT_ACCEPTABLE,
@@ -166,12 +166,22 @@ impl Door {
         };
         let placement = placement.map_err(|error| bad_request(error.to_string()))?;
         let idempotency_key = idempotency_key(headers).map_err(bad_request)?;
-        let subject = auth::bearer(headers)
-            .and_then(|token| {
-                token.map(|token| app.verifier.verify(token, app.executor.clock().now())).transpose()
-            })
-            .map_err(IntoResponse::into_response)?
-            .map(|claims| claims.subject);
+        let (now, database) = (app.executor.clock().now(), app.executor.database());
+        let subject =
+            auth::user_of(headers, &app.verifier, now, database).await.map_err(|error| match error {
+                SignInError::Token(error) => error.into_response(),
+                SignInError::Store(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "an API key could not be looked up"
+                    );
+                    failure(
+                        StatusCode::INTERNAL_SERVER_ERROR,
+                        "INTERNAL",
+                        "the gateway could not look up the API key; try again",
+                    )
+                }
+            })?;
         let stamp = Stamp { request: request_id(headers), idempotency_key };
         Ok(Self { subject, placement, stamp, media, queries_only: false })
     }

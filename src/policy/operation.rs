@@ -84,6 +84,18 @@ text_enum! {
         AddFindingNote = "addFindingNote",
         /// After how many days findings are due.
         SetSlaPolicy = "setSlaPolicy",
+        /// Another role for a customer's user.
+        SetCustomerUserRole = "setCustomerUserRole",
+        /// How a customer's users sign in.
+        SetSamlConfiguration = "setSamlConfiguration",
+        /// An API key of a customer.
+        CreateApiKey = "createApiKey",
+        /// Its end.
+        RevokeApiKey = "revokeApiKey",
+        /// An API key of a partner.
+        CreatePartnerApiKey = "createPartnerApiKey",
+        /// Its end.
+        RevokePartnerApiKey = "revokePartnerApiKey",
     }
 }
 
@@ -156,9 +168,13 @@ impl Operation {
             | Self::SetPrivilegeCeiling
             | Self::SetPortalAccess
             | Self::AssignOperator
-            | Self::CreatePartner => &[Caller::PartnerAdmin],
-            // The customer's decisions, at all times.
-            Self::SetPartnerConsent | Self::ElectOperatingModel => &[Caller::CustomerAdmin],
+            | Self::CreatePartner
+            | Self::CreatePartnerApiKey
+            | Self::RevokePartnerApiKey => &[Caller::PartnerAdmin],
+            // The customer's decisions, at all times; and who of its users decides, which no partner does.
+            Self::SetPartnerConsent | Self::ElectOperatingModel | Self::SetCustomerUserRole => {
+                &[Caller::CustomerAdmin]
+            }
             // Unit costs are the platform's (DESIGN.md 7).
             Self::SetPricing => &[Caller::PlatformAdmin],
             // *Operate*: every write on a customer's security data.
@@ -175,6 +191,9 @@ impl Operation {
             | Self::TriageFindings
             | Self::AddFindingNote
             | Self::SetSlaPolicy
+            | Self::SetSamlConfiguration
+            | Self::CreateApiKey
+            | Self::RevokeApiKey
             // Operating partners, and whoever keeps their own people.
             | Self::InviteCustomerUser
             | Self::DisableUser

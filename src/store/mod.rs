@@ -1,6 +1,7 @@
 //! Every SQL statement of the gateway: private rows, functions on a [`Reader`] or [`Writer`], plain values out.
 
 pub mod access;
+pub mod api_key;
 pub mod asset;
 pub mod audit;
 pub mod billing;

@@ -122,18 +122,32 @@ pub async fn person(writer: &mut Writer, user: UserId) -> Result<Option<Person>,
     Ok(Some(Person { id: user, called: row.called, of }))
 }
 
+/// Whether a locked user may sign in.
+#[derive(Clone, Copy, Debug)]
+pub struct SigningIn {
+    /// They are not disabled.
+    pub enabled: bool,
+    /// They signed in by an API key that was revoked.
+    pub key_revoked: bool,
+}
+
 /// Locks a user and says whether they may sign in; none where they are not the viewer's to keep.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn lock_enabled(writer: &mut Writer, user: UserId) -> Result<Option<bool>, StoreError> {
-    let enabled = sqlx::query_scalar!(
-        r#"select disabled_at is null as "enabled!" from users where id = $1 for no key update"#,
+pub async fn lock_enabled(writer: &mut Writer, user: UserId) -> Result<Option<SigningIn>, StoreError> {
+    let row = sqlx::query!(
+        r#"select u.disabled_at is null as "enabled!",
+                  u.is_service
+                  and not exists (select from api_keys k where k.user_id = u.id and k.revoked_at is null)
+                  and not exists (select from partner_api_keys k where k.user_id = u.id and k.revoked_at is null)
+                      as "key_revoked!"
+           from users u where u.id = $1 for no key update of u"#,
         user.0
     )
     .fetch_optional(writer.connection()?)
     .await?;
-    Ok(enabled)
+    Ok(row.map(|row| SigningIn { enabled: row.enabled, key_revoked: row.key_revoked }))
 }
 
 impl Changes<'_> {

@@ -12,6 +12,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::StoreError;
 use super::transparency::Reads;
+use crate::domain::api_key::KeyDigest;
 use crate::domain::ids::UserId;
 
 /// Settings of every connection.
@@ -129,6 +130,33 @@ impl Database {
         let mut reader = self.begin_read(None, DateTime::UNIX_EPOCH).await?;
         sqlx::query!(r#"select count(*) as "n!" from accesses"#).fetch_one(reader.connection()?).await?;
         reader.commit().await
+    }
+
+    /// Whom an API key signs in, asked before it is known who asks: one statement, in no transaction of a viewer. None for a key
+    /// that is unknown or revoked, and for the key of a disabled user.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn user_of_key(&self, key: &KeyDigest) -> Result<Option<UserId>, StoreError> {
+        let mut attempts = self.pool.size().saturating_add(1);
+        loop {
+            let connection = self.pool.acquire().await?;
+            let mut open = Open { connection, ended: false, statements: Arc::clone(&self.statements) };
+            self.statements.fetch_add(1, Ordering::Relaxed);
+            let asked = sqlx::query_scalar!("select gate.api_key_user($1)", &key.0[..]);
+            match asked.fetch_one(&mut *open.connection).await {
+                Ok(user) => {
+                    open.ended = true;
+                    return Ok(user.map(UserId));
+                }
+                Err(error) => {
+                    attempts -= 1;
+                    if attempts == 0 || error.as_database_error().is_some_and(|e| !is_shutdown(e)) {
+                        return Err(error.into());
+                    }
+                }
+            }
+        }
     }
 
     /// A read-only snapshot for one viewer at one instant; without a viewer every table is empty.

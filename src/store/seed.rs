@@ -60,6 +60,7 @@ rows! {
         email: Option<String>,
         disabled_at: Option<DateTime<Utc>>,
         created_at: DateTime<Utc>,
+        is_service: bool,
     }
     /// A row of `accesses`.
     Access {
@@ -343,10 +344,21 @@ rows! {
     Visit { user_id: UserId, at: DateTime<Utc>, }
     /// A row of `security_settings`.
     SecuritySettings { customer_id: CustomerId, saml_enabled: bool, saml_issuer: Option<String>, }
-    /// A row of `api_keys`.
+    /// A row of `api_keys`, without a secret: it signs in nobody.
     ApiKey {
         customer_id: CustomerId,
         id: ApiKeyId,
+        user_id: Option<UserId>,
+        label: String,
+        last_four: String,
+        created_at: DateTime<Utc>,
+        revoked_at: Option<DateTime<Utc>>,
+    }
+    /// A row of `partner_api_keys`, without a secret: it signs in nobody.
+    PartnerApiKey {
+        partner_id: PartnerId,
+        id: ApiKeyId,
+        user_id: UserId,
         label: String,
         last_four: String,
         created_at: DateTime<Utc>,
@@ -429,6 +441,7 @@ pub struct World {
     pub access_records: Vec<AccessRecord>,
     pub security_settings: Vec<SecuritySettings>,
     pub api_keys: Vec<ApiKey>,
+    pub partner_api_keys: Vec<PartnerApiKey>,
     pub partner_audit_events: Vec<PartnerAuditEvent>,
     pub customer_audit_events: Vec<CustomerAuditEvent>,
 }
@@ -465,7 +478,7 @@ impl World {
         insert! {
             quotes prepaid_purchases usage_alerts pricing assets findings finding_history sla_policies components scans
             scan_targets scan_reports scan_schedules scan_schedule_targets evidence evidence_findings evidence_scans
-            evidence_files posture_shares posture_snapshots visits access_records security_settings api_keys
+            evidence_files posture_shares posture_snapshots visits access_records security_settings api_keys partner_api_keys
         }
         // A log is chained in the order in which it is written.
         let mut partner_events = self.partner_audit_events.clone();

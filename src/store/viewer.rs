@@ -19,6 +19,8 @@ pub struct SignedIn {
     pub name: String,
     /// The user's e-mail address; machines have none.
     pub email: Option<String>,
+    /// Whether it is a program's user, who signs in by an API key.
+    pub is_service: bool,
     /// Set for a partner's user.
     pub partner: Option<Partner>,
     /// Set for a customer's user.
@@ -51,7 +53,7 @@ pub async fn signed_in_to_write(writer: &mut Writer, user: UserId) -> Result<Opt
 
 async fn read(connection: &mut PgConnection, user: UserId) -> Result<Option<SignedIn>, StoreError> {
     let row = sqlx::query!(
-        r#"select u.kind, u.name, u.email,
+        r#"select u.kind, u.name, u.email, u.is_service,
                   pu.role as "partner_role?",
                   p.id as "partner_id?", p.name as "partner_name?", p.parent_id as "partner_parent?",
                   p.currency as "partner_currency?", p.created_at as "partner_created_at?",
@@ -103,7 +105,14 @@ async fn read(connection: &mut PgConnection, user: UserId) -> Result<Option<Sign
         ViewerKind::PlatformAdmin => Viewer::PlatformAdmin { user },
         ViewerKind::Scanner => Viewer::Scanner { user },
     };
-    Ok(Some(SignedIn { viewer, name: row.name, email: row.email, partner, customer }))
+    Ok(Some(SignedIn {
+        viewer,
+        name: row.name,
+        email: row.email,
+        is_service: row.is_service,
+        partner,
+        customer,
+    }))
 }
 
 /// A user by e-mail address, for the command line; the role of the connection has to be allowed to read users.

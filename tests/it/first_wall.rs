@@ -24,9 +24,10 @@ const FRAGMENTS: &str = "
         prepaidLicenses { ...PrepaidLicenses } quotes(first: 4) { nodes { ...Quote } }
         users(first: 4) { edges { cursor node { ...PartnerUser } } }
         componentSearch(text: \"LEFT\", first: 4) { totalCount edges { cursor node { ...ComponentMatch } } }
+        apiKeys(first: 4) { edges { cursor node { ...PartnerApiKey } } }
     }
-    fragment PartnerUser on PartnerUser { id name email role disabledAt }
-    fragment CustomerUser on CustomerUser { id name email role disabledAt }
+    fragment PartnerUser on PartnerUser { id name email role isService disabledAt }
+    fragment CustomerUser on CustomerUser { id name email role isService disabledAt }
     fragment Exposure on Exposure { at partners { ...ExposedPartner } }
     fragment AccessRecord on AccessRecord { at partner { id name } user class fields operation requestId }
     fragment ExposedPartner on ExposedPartner { partner { id name } users { ...ExposedUser } }
@@ -95,7 +96,8 @@ const FRAGMENTS: &str = "
         roles { ...RoleBinding } samlEnabled samlIssuer apiKeys { ...ApiKey }
     }
     fragment RoleBinding on RoleBinding { user role }
-    fragment ApiKey on ApiKey { id label lastFour createdAt revokedAt }
+    fragment ApiKey on ApiKey { id label userId role lastFour createdAt revokedAt }
+    fragment PartnerApiKey on PartnerApiKey { id label userId role lastFour createdAt revokedAt }
     fragment PartnerDashboard on PartnerDashboard { commercial { ...CommercialTotals } posture { ...PostureTotals } }
     fragment CommercialTotals on CommercialTotals {
         accesses byOperatingModel { ...OperatingModelCount } byStatus { ...AccessStatusCount }

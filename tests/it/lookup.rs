@@ -48,6 +48,8 @@ pub(super) fn everything(cast: &Cast) -> Vec<(String, GlobalId)> {
         ("PartnerAuditEvent birch".to_owned(), GlobalId::PartnerAuditEvent(cast.birch, cast.birch_event)),
         ("PartnerAuditEvent cedar".to_owned(), GlobalId::PartnerAuditEvent(cast.cedar, cast.cedar_event)),
         ("Quote birch".to_owned(), GlobalId::Quote(bolt, cast.birch_quote)),
+        // Shown where it belongs, never by its id.
+        ("PartnerApiKey birch".to_owned(), GlobalId::PartnerApiKey(cast.birch, cast.birch_key)),
         ("User".to_owned(), GlobalId::User(Persona::PartnerAdmin.into())),
     ]);
     all
@@ -124,6 +126,7 @@ fn nothing(cast: &Cast) -> Vec<GlobalId> {
     }
     let partners = [PartnerId(nil), cast.birch, cast.cedar];
     ids.extend(partners.map(|partner| GlobalId::PartnerAuditEvent(partner, AuditEventId(nil))));
+    ids.extend(partners.map(|partner| GlobalId::PartnerApiKey(partner, ApiKeyId(nil))));
     // Another tenant's object under the own tenant's name.
     ids.extend([
         GlobalId::Finding(cast.bolt.customer, cast.dune.posture.finding),

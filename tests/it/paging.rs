@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::finding::Severity;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{CustomerId, UserId};
+use posture_gateway::domain::ids::{ApiKeyId, CustomerId, UserId};
 use posture_gateway::domain::user::{CustomerRole, ViewerKind};
 use posture_gateway::graphql::sdl;
+use posture_gateway::store::seed;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -124,6 +125,18 @@ fn lists() -> (World, CustomerId, Vec<List>) {
     for (nth, row) in world.rows.users.iter_mut().enumerate() {
         ["Beech", "Alder", "Cedar"][nth % 3].clone_into(&mut row.name);
     }
+    // Keys of the users that are there: a key's user is one of the partner's.
+    for row in world.rows.users.iter().filter(|user| user.kind == ViewerKind::PartnerUser) {
+        world.rows.partner_api_keys.push(seed::PartnerApiKey {
+            partner_id: partner,
+            id: ApiKeyId(row.id.0),
+            user_id: row.id,
+            label: "Tickets".to_owned(),
+            last_four: "beef".to_owned(),
+            created_at: days(-10),
+            revoked_at: None,
+        });
+    }
     for _ in 0..ELEMENTS {
         world.posture(customer);
         world.rows.security_settings.truncate(1);
@@ -154,6 +167,7 @@ fn lists() -> (World, CustomerId, Vec<List>) {
     tied(&mut world.rows.posture_shares, |row, at, _| row.created_at = at);
     tied(&mut world.rows.customer_audit_events, |row, at, _| row.at = at);
     tied(&mut world.rows.quotes, |row, at, _| row.created_at = at);
+    tied(&mut world.rows.partner_api_keys, |row, at, _| row.created_at = at);
     tied(&mut world.rows.partner_audit_events, |row, at, _| row.at = at);
 
     let rows = &world.rows;
@@ -182,6 +196,8 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         e => Reverse((e.at, e.id.0)), e.id.0, GlobalId::PartnerAuditEvent(partner, e.id));
     list!("Partner.quotes", admin, "quotes", rows.quotes.iter(),
         q => Reverse((q.created_at, q.id.0)), q.id.0, GlobalId::Quote(customer, q.id));
+    list!("Partner.apiKeys", admin, "partner_api_keys", rows.partner_api_keys.iter(),
+        k => Reverse((k.created_at, k.id.0)), k.id.0, GlobalId::PartnerApiKey(partner, k.id));
     list!("Customer.accesses", customer_admin, "accesses", rows.accesses.iter().filter(|a| a.customer_id == customer),
         a => (a.created_at, a.id.0), a.id.0, GlobalId::Access(customer, a.id));
     list!("Customer.findings", admin, "findings", rows.findings.iter(),

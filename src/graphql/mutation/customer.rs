@@ -85,8 +85,7 @@ async fn create_customer(writing: &mut Writing<'_>, input: &CreateCustomerInput)
             let quoted = quoted(writing, id, terms).await;
             Some(quoted.map_err(|stop| match stop {
                 Stop::Refused(refusal) => Stop::Refused(refusal.within("licenses")),
-                Stop::Failed(error) => Stop::Failed(error),
-                Stop::Random(error) => Stop::Random(error),
+                stop @ (Stop::Failed(_) | Stop::NotRandom(_)) => stop,
             })?)
         }
     };

@@ -5,6 +5,7 @@
 //! the change with its events as one `store::change::Changes`, a policy for `posture_writer` in the migrations.
 
 pub mod access;
+pub mod api_key;
 pub mod commerce;
 pub mod customer;
 pub mod evidence;
@@ -23,6 +24,7 @@ pub mod schedules;
 pub mod share;
 pub mod sla;
 pub mod triage;
+pub mod security;
 pub mod trial;
 pub mod users;
 pub mod visit;
@@ -54,4 +56,6 @@ pub struct Mutation(
     visit::VisitMutations,
     triage::TriageMutations,
     sla::SlaMutations,
+    security::SecurityMutations,
+    api_key::ApiKeyMutations,
 );

@@ -1,4 +1,4 @@
-//! *Operate*: every write on a customer's security data (DESIGN.md 4) asks here first.
+//! *Operate*: every write on a customer's security data (DESIGN.md 4) asks here first; and whether it is a person who asks.
 
 use chrono::{DateTime, Utc};
 
@@ -62,4 +62,18 @@ pub(crate) fn operates(
         Viewer::Partner { partner, .. } => Some(partner),
         Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => None,
     })
+}
+
+/// Whether a person asks and not an API key. A leaked key must neither multiply, nor lock out those who would revoke it, nor change
+/// who signs in and as what. `what` begins the sentence of a refusal: "API keys are made".
+///
+/// # Errors
+/// NOT_PERMITTED.
+pub(super) fn person(writing: &Writing<'_>, what: &str) -> Result<(), Refusal> {
+    if writing.asker.is_service {
+        return Err(Refusal::not_permitted(format!(
+            "{what} by people, not by API keys: ask somebody who signs in as themself"
+        )));
+    }
+    Ok(())
 }

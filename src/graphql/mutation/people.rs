@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
 use super::access::{expect_version, find};
-use super::operate::operator;
+use super::operate::{operator, person};
 use super::payload::{AccessPayload, CustomerPayload};
 use super::portal::find_customer;
 use super::refusal::{self, Refusal};
@@ -95,6 +95,9 @@ async fn invite_customer_user(
              FULL portal",
         )
         .into());
+    }
+    if role == user::CustomerRole::Admin {
+        person(writing, "an ADMIN is invited")?;
     }
     let email = refusal::email("email", &input.email)?;
     if !people::take_email(&mut writing.writer, &email).await? {

@@ -85,7 +85,7 @@ async fn create(writing: &mut Writing<'_>, input: &CreatePostureShareInput) -> R
     let by = operator(writing, &customer, "sharing posture")?;
     let label = refusal::name("label", &input.label)?;
     let expires_at = expiry(input.expires_at, writing.now())?;
-    let secret = Secret::generate(PREFIX).map_err(Stop::Random)?;
+    let secret = Secret::generate(PREFIX).map_err(Stop::NotRandom)?;
     let mut changes = Changes::new(&writing.author);
     let new = NewShare { label, expires_at, secret_hash: secret.hash() };
     let id = changes.create_share(&customer, by, &new);

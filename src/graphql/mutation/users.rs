@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
+use super::operate;
 use super::payload::UserPayload;
 use super::portal::lock_for;
 use super::refusal::{self, Refusal};
@@ -89,9 +90,16 @@ async fn set(
         Belonging::Partner(partner) => Logs { partner: Some((partner, None)), customer: None },
         Belonging::Customer(customer, role) => of_customer(writing, customer, role).await?,
     };
+    operate::person(writing, "who may sign in is decided")?;
     let reason = reason.map(refusal::reason).transpose()?;
-    let is_enabled = people::lock_enabled(&mut writing.writer, user).await?.ok_or_else(missing)?;
-    if is_enabled == enabled {
+    let known = people::lock_enabled(&mut writing.writer, user).await?.ok_or_else(missing)?;
+    if enabled && known.key_revoked {
+        return Err(Refusal::wrong_state(
+            "the API key of this user is revoked, and stays so: create another key, which has a user of its own",
+        )
+        .into());
+    }
+    if known.enabled == enabled {
         let word = if enabled { "enabled" } else { "disabled" };
         return Err(Refusal::no_change("userId", format!("the user is {word} already")).into());
     }

@@ -32,7 +32,7 @@ pub struct Stamp {
 /// Done, with what its payload is read by, or refused.
 pub type Outcome<T> = std::result::Result<T, Refusal>;
 
-/// Why a mutation goes no further: refused, or the database did not answer.
+/// Why a mutation goes no further: refused, or something of ours did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
     /// Refused; the payload says why.
@@ -41,9 +41,9 @@ pub enum Stop {
     /// Failed.
     #[error(transparent)]
     Failed(#[from] StoreError),
-    /// A secret was to be made.
+    /// No secret could be made.
     #[error("the system gave no random bytes")]
-    Random(#[source] getrandom::Error),
+    NotRandom(#[from] getrandom::Error),
 }
 
 impl From<Refusal> for Stop {
@@ -188,7 +188,7 @@ impl Writing<'_> {
             Ok(done) => Ok(done),
             Err(Stop::Refused(refusal)) => Err(refusal),
             Err(Stop::Failed(error)) => return Err(internal(&error)),
-            Err(Stop::Random(error)) => return Err(no_randomness(&error)),
+            Err(Stop::NotRandom(error)) => return Err(no_randomness(&error)),
         };
         let database = sessions.whole().snapshot().database().clone();
         let (user, now): (UserId, _) = (author.user, author.now);

@@ -1,6 +1,7 @@
 //! The object types: thin resolvers over the store's rows.
 
 pub mod access;
+pub mod api_key;
 pub mod asset;
 pub mod audit;
 pub mod billing;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
 use super::access::Access;
+use super::api_key::PartnerApiKey;
 use super::audit::{AuditFilter, PartnerAuditEvent};
 use super::billing::{BillingStatement, statement};
 use super::dashboard::{PartnerDashboard, dashboard};
@@ -24,6 +25,7 @@ use crate::graphql::session::session;
 use crate::policy::{self, Commercial, Grant, Pricing};
 use crate::store;
 use crate::store::access::PartnerAccesses;
+use crate::store::api_key::PartnerApiKeys;
 use crate::store::audit::PartnerLog;
 use crate::store::partner::Children;
 use crate::store::people::PartnerUsers;
@@ -233,5 +235,23 @@ impl Partner {
             Err(error) => return Some(Err(error)),
         };
         Some(Ok(uncounted(self.0.id.0, &PartnerUsers, &page, |row| PartnerUser(row.clone()))))
+    }
+
+    /// Its API keys, newest first. For its ADMINs; for others null.
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Option<Result<Uncounted<PartnerApiKey>>> {
+        let grant = shown!(ask_partner::<Commercial>(ctx, "Partner", self.0.id).await);
+        let arguments = PageArguments { first, after, last, before };
+        let page = match page(ctx, grant, &PartnerApiKeys, &arguments).await {
+            Ok(page) => page,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(uncounted(self.0.id.0, &PartnerApiKeys, &page, |row| PartnerApiKey(row.clone()))))
     }
 }

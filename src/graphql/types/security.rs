@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use async_graphql::{ID, Object, SimpleObject};
-use chrono::{DateTime, Utc};
+use async_graphql::{Object, SimpleObject};
 
-use crate::domain::global_id::GlobalId;
+use super::api_key::ApiKey;
 use crate::domain::ids::CustomerId;
 use crate::graphql::enums::CustomerRole;
 use crate::store;
@@ -42,37 +41,15 @@ impl SecurityConfiguration {
 
     /// The API keys, oldest first.
     async fn api_keys(&self) -> Vec<ApiKey> {
-        let key = |key: &store::security::ApiKey| ApiKey {
-            id: GlobalId::ApiKey(self.customer, key.id).to_string().into(),
-            label: key.label.clone(),
-            last_four: key.last_four.clone(),
-            created_at: key.created_at,
-            revoked_at: key.revoked_at,
-        };
-        self.row.api_keys.iter().map(key).collect()
+        self.row.api_keys.iter().map(|key| ApiKey::of(self.customer, key)).collect()
     }
 }
 
 /// Who has which role.
 #[derive(SimpleObject)]
 pub struct RoleBinding {
-    /// The user, by e-mail address where there is one.
+    /// The user, by e-mail address where there is one; a program by its key's label.
     user: String,
     /// The role.
     role: CustomerRole,
-}
-
-/// An API key, without the key.
-#[derive(SimpleObject)]
-pub struct ApiKey {
-    /// The global id.
-    id: ID,
-    /// What it is called.
-    label: String,
-    /// The end of the key.
-    last_four: String,
-    /// When it was made.
-    created_at: DateTime<Utc>,
-    /// When it was taken back.
-    revoked_at: Option<DateTime<Utc>>,
 }

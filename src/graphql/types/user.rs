@@ -25,7 +25,7 @@ impl PartnerUser {
         &self.0.name
     }
 
-    /// The address that the user signs in with.
+    /// The address that the user signs in with; a program has none.
     async fn email(&self) -> Option<&str> {
         self.0.email.as_deref()
     }
@@ -33,6 +33,11 @@ impl PartnerUser {
     /// The user's role.
     async fn role(&self) -> PartnerRole {
         self.0.role.into()
+    }
+
+    /// Whether it is a program, which signs in by an API key and is called by the key's label.
+    async fn is_service(&self) -> bool {
+        self.0.is_service
     }
 
     /// Since when the user may not sign in; null where they may.
@@ -57,7 +62,7 @@ impl CustomerUser {
         &self.0.name
     }
 
-    /// The address that the user signs in with.
+    /// The address that the user signs in with; a program has none.
     async fn email(&self) -> Option<&str> {
         self.0.email.as_deref()
     }
@@ -65,6 +70,11 @@ impl CustomerUser {
     /// The user's role.
     async fn role(&self) -> CustomerRole {
         self.0.role.into()
+    }
+
+    /// Whether it is a program, which signs in by an API key and is called by the key's label.
+    async fn is_service(&self) -> bool {
+        self.0.is_service
     }
 
     /// Since when the user may not sign in; null where they may.

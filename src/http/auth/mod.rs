@@ -2,6 +2,9 @@
 //!
 //! A token says who asks and nothing more (DESIGN.md 3): authority is read from the database afterwards. [`bearer`]
 //! takes the token from a request, [`Verifier::verify`] judges it; both ways in, HTTP and WebSocket, use them.
+//!
+//! A token may also be an API key (`domain::api_key`): the door to GraphQL looks it up by its hash ([`user_of`]), and no other door
+//! takes one. A key that is unknown, revoked, or of a disabled user is answered like any other token that is not believed.
 
 mod keys;
 mod mint;
@@ -20,7 +23,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::domain::api_key;
 use crate::domain::ids::UserId;
+use crate::store::{Database, StoreError};
 
 pub use keys::{KeyError, KeySet};
 pub use mint::{DevelopmentKey, DevelopmentKeyError};
@@ -108,6 +113,36 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, TokenError> {
     Ok(Some(token))
 }
 
+/// Why it is not known whom a bearer token signs in.
+#[derive(Debug, thiserror::Error)]
+pub enum SignInError {
+    /// The token is refused.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The database did not say whose key it is.
+    #[error("an API key could not be looked up")]
+    Store(#[from] StoreError),
+}
+
+/// Whom a request's bearer token or API key signs in; none for an anonymous request. A JWT takes no statement, a key one: and
+/// revoking a key disables its user, so that what is read a moment later, in the request's own snapshot, still finds nobody.
+///
+/// # Errors
+/// [`TokenError`], for a key as for a JWT that nobody signed; or the database's failure.
+pub async fn user_of(
+    headers: &HeaderMap,
+    verifier: &Verifier,
+    now: DateTime<Utc>,
+    database: &Database,
+) -> Result<Option<UserId>, SignInError> {
+    let Some(token) = bearer(headers)? else { return Ok(None) };
+    let Some(key) = api_key::presented(token) else {
+        return Ok(Some(verifier.verify(token, now)?.subject));
+    };
+    let user = database.user_of_key(&key).await?;
+    Ok(Some(user.ok_or(TokenError::Untrusted)?))
+}
+
 /// What a token states, once it is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claims {
@@ -164,6 +199,10 @@ impl Verifier {
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Claims, TokenError> {
         if token.len() > LARGEST_TOKEN {
             return Err(TokenError::TooLarge);
+        }
+        // An API key is no JWT, however it goes on.
+        if api_key::is_key(token) {
+            return Err(TokenError::Untrusted);
         }
         let payload: Payload = decode(self.signed_payload(token)?).ok_or(TokenError::Claims)?;
         let meant_for_us = match &payload.aud {

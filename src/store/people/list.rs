@@ -21,6 +21,7 @@ pub struct PartnerUser {
     pub email: Option<String>,
     pub role: PartnerRole,
     pub disabled_at: Option<DateTime<Utc>>,
+    pub is_service: bool,
 }
 
 /// A user of a customer.
@@ -33,6 +34,7 @@ pub struct CustomerUser {
     pub email: Option<String>,
     pub role: CustomerRole,
     pub disabled_at: Option<DateTime<Utc>>,
+    pub is_service: bool,
 }
 
 /// By name, then by id.
@@ -54,7 +56,7 @@ impl List for PartnerUsers {
     const ID: &'static str = "u.id";
 
     fn columns(&self) -> &'static str {
-        "m.partner_id, u.id, u.name, u.email, m.role, u.disabled_at"
+        "m.partner_id, u.id, u.name, u.email, m.role, u.disabled_at, u.is_service"
     }
 
     fn parent(grant: &Self::Parent) -> Uuid {
@@ -87,6 +89,7 @@ impl List for PartnerUsers {
             email: row.try_get("email")?,
             role: row.try_get::<&str, _>("role")?.parse()?,
             disabled_at: row.try_get("disabled_at")?,
+            is_service: row.try_get("is_service")?,
         })
     }
 }
@@ -104,7 +107,7 @@ impl List for CustomerUsers {
     const ID: &'static str = "u.id";
 
     fn columns(&self) -> &'static str {
-        "m.customer_id, u.id, u.name, u.email, m.role, u.disabled_at"
+        "m.customer_id, u.id, u.name, u.email, m.role, u.disabled_at, u.is_service"
     }
 
     fn parent(grant: &Self::Parent) -> Uuid {
@@ -137,6 +140,7 @@ impl List for CustomerUsers {
             email: row.try_get("email")?,
             role: row.try_get::<&str, _>("role")?.parse()?,
             disabled_at: row.try_get("disabled_at")?,
+            is_service: row.try_get("is_service")?,
         })
     }
 }

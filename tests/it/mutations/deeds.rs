@@ -106,18 +106,18 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
     let books = |deed| Deed { customer_log: nothing, told: None, raises_version: false, ..deed };
     let sales = |deed| Deed { done_for: PARTNER_ADMINS, ..deed };
     // *Operate*: Birch does it for Crown, whose own ADMIN reads that it was done: that takes a portal, and at READ_ONLY it may not write.
-    let finding = format!("findingId: \"{}\"", GlobalId::Finding(crown, cast.crown.posture.finding));
-    let operated = |operation, input: String, before: String, log| Deed {
+    let configured = |deed| Deed {
         callers: KEEPERS,
         not_permitted: &[DisabledPortalAdmin],
         told: Some(DisabledPortalAdmin),
-        ..unversioned(both(
-            operation,
-            input,
-            format!("update customers set portal_access = 1 where customer_id = '{crown}'; {before}"),
-            log,
-        ))
+        raises_version: false,
+        ..deed
     };
+    let open_portal = || format!("update customers set portal_access = 1 where customer_id = '{crown}'");
+    let operated = |operation, input: String, before: String, log| {
+        configured(both(operation, input, format!("{}; {before}", open_portal()), log))
+    };
+    let finding = format!("findingId: \"{}\"", GlobalId::Finding(crown, cast.crown.posture.finding));
     let waiting = ScanId(uuid::Uuid::from_u128(1));
     let schedule =
         format!("scanScheduleId: \"{}\"", GlobalId::ScanSchedule(crown, cast.crown.posture.schedule));
@@ -317,13 +317,57 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
             ))
         },
         Deed {
+            callers: CUSTOMER_ADMINS,
+            done_for: &[FullPortalAdmin],
+            partner_log: nothing,
+            told: Some(FullPortalAdmin),
+            ..unversioned(both(
+                Operation::SetCustomerUserRole,
+                format!("{}, role: ADMIN", user(Persona::FullPortalReader)),
+                none(),
+                &["customer.user_role_changed"],
+            ))
+        },
+        configured(both(
+            Operation::SetSamlConfiguration,
+            format!("{}, enabled: false", of(crown)),
+            open_portal(),
+            &["customer.saml_changed"],
+        )),
+        configured(both(
+            Operation::CreateApiKey,
+            format!("{}, label: \"CI\"", of(crown)),
+            open_portal(),
+            &["customer.api_key_created"],
+        )),
+        Deed {
+            not_permitted: &[],
+            ..configured(both(
+                Operation::RevokeApiKey,
+                format!("apiKeyId: \"{}\"", GlobalId::ApiKey(crown, cast.crown.posture.api_key)),
+                open_portal(),
+                &["customer.api_key_revoked"],
+            ))
+        },
+        books(sales(both(
+            Operation::CreatePartnerApiKey,
+            "label: \"CI\", role: OPERATOR".to_owned(),
+            none(),
+            &["partner.api_key_created"],
+        ))),
+        books(both(
+            Operation::RevokePartnerApiKey,
+            format!("apiKeyId: \"{}\"", GlobalId::PartnerApiKey(birch, cast.birch_key)),
+            none(),
+            &["partner.api_key_revoked"],
+        )),
+        Deed {
             callers: KEEPERS,
             told: Some(DisabledPortalAdmin),
             ..unversioned(both(
                 Operation::DisableUser,
                 user(Persona::DisabledPortalReader),
-                // Whoever reads the log needs a portal.
-                format!("update customers set portal_access = 1 where customer_id = '{crown}'"),
+                open_portal(),
                 &["customer.user_disabled"],
             ))
         },

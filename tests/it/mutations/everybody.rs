@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{
-    AccessId, CustomerId, FindingId, PostureShareId, QuoteId, ScanId, ScanScheduleId, UserId,
+    AccessId, ApiKeyId, CustomerId, FindingId, PartnerId, PostureShareId, QuoteId, ScanId, ScanScheduleId,
+    UserId,
 };
 use posture_gateway::policy::Operation;
 use serde_json::{Value, json};
@@ -213,6 +214,20 @@ fn alike(cast: &Cast, rivals_quote: QuoteId, asker: Persona, id: &GlobalId) -> V
             group.extend(there.map(|persona| GlobalId::User(persona.into())));
             vec![group]
         }
+        GlobalId::ApiKey(..) => vec![
+            vec![
+                GlobalId::ApiKey(CustomerId(nobody(1)), ApiKeyId(nobody(2))),
+                GlobalId::ApiKey(dune.customer, dune.posture.api_key),
+            ],
+            vec![
+                GlobalId::ApiKey(bolt, ApiKeyId(nobody(2))),
+                GlobalId::ApiKey(bolt, cast.bolt.posture.api_key),
+            ],
+        ],
+        GlobalId::PartnerApiKey(..) => vec![vec![
+            GlobalId::PartnerApiKey(PartnerId(nobody(1)), ApiKeyId(nobody(2))),
+            GlobalId::PartnerApiKey(cast.cedar, ApiKeyId(nobody(2))),
+        ]],
         _ => Vec::new(),
     }
 }

@@ -186,9 +186,9 @@ async fn people_are_listed_for_those_who_keep_them() {
         let list = |names: &[&str]| Some(names.iter().map(ToString::to_string).collect::<Vec<_>>());
         let own = match persona {
             Persona::PartnerAdmin => {
-                list(&["DisabledUser", "Operator", "PartnerAdmin", "UnassignedOperator"])
+                list(&["DisabledUser", "Operator", "PartnerAdmin", "Ticket system", "UnassignedOperator"])
             }
-            Persona::RivalAdmin => list(&["RivalAdmin"]),
+            Persona::RivalAdmin => list(&["Rival system", "RivalAdmin"]),
             Persona::DistributorAdmin => list(&["DistributorAdmin"]),
             _ => None,
         };

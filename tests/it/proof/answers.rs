@@ -227,9 +227,9 @@ impl Reading<'_> {
             self.fault(path, &format!("{id:?} does not exist for the viewer"));
         }
         match id {
-            GlobalId::Partner(partner) | GlobalId::PartnerAuditEvent(partner, _) => {
-                Of { partner: Some(partner), ..Of::default() }
-            }
+            GlobalId::Partner(partner)
+            | GlobalId::PartnerAuditEvent(partner, _)
+            | GlobalId::PartnerApiKey(partner, _) => Of { partner: Some(partner), ..Of::default() },
             GlobalId::User(_) => of,
             GlobalId::Access(customer, access) | GlobalId::Subscription(customer, access) => {
                 Of { customer: Some(customer), access: Some((customer, access)), ..Of::default() }
@@ -268,7 +268,7 @@ impl Reading<'_> {
         let is_customer = matches!(viewer, Viewer::Customer { .. });
         match (parent, field.name.as_str()) {
             // Not marked, for it is not about a customer; decided all the same (DESIGN.md 9).
-            ("Partner", "auditLog" | "quotes" | "users") => {
+            ("Partner", "apiKeys" | "auditLog" | "quotes" | "users") => {
                 decided(Facts::of_partner(viewer, DataClass::Commercial, of.partner.unwrap()))
             }
             ("Query", "viewer") => Due::Shown,

@@ -222,6 +222,9 @@ pub(super) fn set_everything(rows: &mut seed::World) {
             fields: vec!["Customer.findings".to_owned()],
         });
     }
+    for row in &mut rows.partner_api_keys {
+        row.revoked_at = Some(days(-1));
+    }
     for row in &mut rows.posture_shares {
         row.revoked_at = Some(days(-1));
     }

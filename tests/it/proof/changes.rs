@@ -527,7 +527,19 @@ impl Change<'_> {
         let keys = |row: &seed::ApiKey| row.customer_id == customer;
         stir(dice, &mut to.api_keys, keys, |row| row.id, |_, row| row.label.clone_from(&label));
         let mut more = more_of(customer, dice.number());
+        to.users.append(&mut more.users);
+        to.memberships.append(&mut more.memberships);
         to.api_keys.append(&mut more.api_keys);
+        // Whom a key acted as may be gone.
+        let known: HashSet<_> = (to.memberships.iter())
+            .filter_map(|membership| match *membership {
+                Membership::Customer(of, user, _) if of == customer => Some(user),
+                _ => None,
+            })
+            .collect();
+        for row in to.api_keys.iter_mut().filter(|row| keys(row)) {
+            row.user_id = row.user_id.filter(|user| known.contains(user));
+        }
         if !to.security_settings.iter().any(settings) {
             to.security_settings.append(&mut more.security_settings);
         }
@@ -544,5 +556,8 @@ impl Change<'_> {
             |row| row.id,
             |_, row| "other".clone_into(&mut row.actor),
         );
+        let hidden = |row: &seed::PartnerApiKey| !eyes.log(row.partner_id);
+        let other = |_: &mut Dice, row: &mut seed::PartnerApiKey| "other".clone_into(&mut row.label);
+        stir(dice, &mut to.partner_api_keys, hidden, |row| row.id, other);
     }
 }

@@ -16,7 +16,7 @@ const ATTEMPTS: usize = 4;
 
 /// What an access, a customer or a partner is once something was done to it: terms alone, since what is hidden before it was
 /// done may be shown afterwards.
-const TERMS: [(&str, &str); 7] = [
+const TERMS: [(&str, &str); 10] = [
     (
         "Access",
         "{ status operatingModel privilegeCeiling customerConsent version postureVisible visibility { class visible reason } \
@@ -30,6 +30,10 @@ const TERMS: [(&str, &str); 7] = [
     ("Finding", "{ title status slaDueAt }"),
     ("Money", "{ amount currency }"),
     ("Viewer", "{ name lastVisitAt }"),
+    // Not the end of the key: dice of its own make that.
+    ("ApiKey", "{ label role revokedAt }"),
+    ("PartnerApiKey", "{ label role revokedAt }"),
+    ("CustomerUser", "{ name role disabledAt }"),
 ];
 
 /// What a record of a customer may cite, as an input has it.
@@ -66,6 +70,9 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
     for row in &shown.customers {
         let id = GlobalId::Customer(row.customer_id);
         add("createQuote", format!("customerId: \"{id}\", {terms}"));
+        add("createApiKey", format!("customerId: \"{id}\", label: \"New program\""));
+        let saml = format!("customerId: \"{id}\", enabled: true, issuer: \"urn:example:new\"");
+        add("setSamlConfiguration", saml);
         add(
             "inviteCustomerUser",
             format!("customerId: \"{id}\", email: \"reader@new.example\", role: READ_ONLY"),
@@ -136,6 +143,9 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
             let user = GlobalId::User(*user);
             add("disableUser", format!("userId: \"{user}\""));
             add("enableUser", format!("userId: \"{user}\""));
+            for role in ["ADMIN", "READ_ONLY"] {
+                add("setCustomerUserRole", format!("userId: \"{user}\", role: {role}"));
+            }
         }
     }
     for row in &shown.findings {
@@ -149,6 +159,14 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
         let of = format!("customerId: \"{}\"", GlobalId::Customer(row.customer_id));
         add("triageFindings", format!("{of}, filter: {{ status: [OPEN, TRIAGED] }}, status: IN_PROGRESS"));
         add("setSlaPolicy", format!("{of}, criticalDays: 3, infoDays: null"));
+    }
+    add("createPartnerApiKey", "label: \"New program\", role: OPERATOR".to_owned());
+    for row in shown.api_keys.iter().filter(|row| row.revoked_at.is_none()) {
+        add("revokeApiKey", format!("apiKeyId: \"{}\"", GlobalId::ApiKey(row.customer_id, row.id)));
+    }
+    for row in shown.partner_api_keys.iter().filter(|row| row.revoked_at.is_none()) {
+        let id = GlobalId::PartnerApiKey(row.partner_id, row.id);
+        add("revokePartnerApiKey", format!("apiKeyId: \"{id}\""));
     }
     for row in &shown.accesses {
         let of = format!("accessId: \"{}\"", GlobalId::Access(row.customer_id, row.id));

@@ -261,6 +261,7 @@ impl<'w> Eyes<'w> {
         });
         shown.partner_audit_events.retain(|row| self.log(row.partner_id));
         shown.quotes.retain(|row| self.log(row.partner_id));
+        shown.partner_api_keys.retain(|row| self.log(row.partner_id));
         shown.prepaid_purchases.retain(|row| self.purse(row.partner_id));
         shown.plans.retain(|row| self.catalogue(&row.currency));
         shown.plan_add_ons.retain(|row| self.catalogue(&row.currency));
@@ -300,7 +301,9 @@ impl<'w> Eyes<'w> {
             "finding_history" => customer(&|id| self.finding_change(id, uuid("partner_id").map(PartnerId))),
             "customer_audit_events" => customer(&|id| self.activity(id)),
             "security_settings" | "api_keys" => customer(&|id| self.security(id)),
-            "partner_audit_events" | "quotes" => uuid("partner_id").is_some_and(|id| self.log(PartnerId(id))),
+            "partner_audit_events" | "partner_api_keys" | "quotes" => {
+                uuid("partner_id").is_some_and(|id| self.log(PartnerId(id)))
+            }
             "prepaid_purchases" => uuid("partner_id").is_some_and(|id| self.purse(PartnerId(id))),
             "usage_alerts" => uuid("access_id").is_some_and(|id| self.alert(AccessId(id))),
             "plans" | "plan_add_ons" => row["currency"].as_str().is_some_and(|own| self.catalogue(own)),

@@ -265,7 +265,7 @@ impl Facts {
                 .quotes
                 .get(&id)
                 .is_some_and(|partner| Self::of_partner(viewer, DataClass::Commercial, *partner).is_none()),
-            GlobalId::PartnerAuditEvent(partner, _) => {
+            GlobalId::PartnerAuditEvent(partner, _) | GlobalId::PartnerApiKey(partner, _) => {
                 Self::of_partner(viewer, DataClass::Commercial, partner).is_none()
             }
         }

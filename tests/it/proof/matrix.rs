@@ -173,8 +173,10 @@ async fn every_field_on_every_route_is_what_the_gate_decides() {
         cast.world.quote(cast.cedar, cast.dune.customer),
         cast.world.quote(cast.cedar, cast.bolt.customer),
     ];
-    cast.world.customer_user(cast.acme.customer, CustomerRole::ReadOnly, "Gone");
+    let gone = cast.world.customer_user(cast.acme.customer, CustomerRole::ReadOnly, "Gone");
     cast.world.rows.users.last_mut().unwrap().disabled_at = Some(days(-1));
+    let keys = &mut cast.world.rows.api_keys;
+    keys.iter_mut().find(|row| row.customer_id == cast.acme.customer).unwrap().user_id = Some(gone);
     set_everything(&mut cast.world.rows);
     let facts = Facts::of(&cast.world.rows, NOW);
     let api = Api::of(&sdl());

@@ -67,7 +67,7 @@ const CUSTOMER: &str = "name portalAccess createdAt visibility { class visible r
     scanSchedules(first: 100) { nodes { id profile enabled targets { id } } } \
     evidence(first: 100) { nodes { id title findings { id } scans { id } file { name size } } } postureShares(first: 100) { nodes { id label } } \
     auditLog(first: 100) { nodes { id actor at } } \
-    securityConfiguration { samlEnabled samlIssuer roles { user role } apiKeys { id label } }";
+    securityConfiguration { samlEnabled samlIssuer roles { user role } apiKeys { id label userId role } }";
 
 /// Everything that can be asked of an access.
 const ACCESS: &str = "operatingModel status privilegeCeiling customerConsent consentUntil effectivePrivilege version \
@@ -86,7 +86,7 @@ const CATALOGUE: &str = "{ plans { name licenseModel monthlyPrice { amount curre
 /// Totals, sums and orders over a partner's accesses, by several names for one field.
 fn lists(partner: Option<PartnerId>, dice: &mut Dice) -> String {
     let mut body = String::from(
-        "id name parent { id name } children { edges { cursor node { id name parent { id } } } } \
+        "id name parent { id name } apiKeys { edges { cursor node { id label lastFour } } } children { edges { cursor node { id name parent { id } } } } \
          auditLog { nodes { id actor access { id } } } billing(month: \"2026-06-01\") { total { amount } marginTotal { amount } \
          lines { plan price { amount } unitCost { amount } access { id } } } \
          prepaidLicenses { licenseModel bought assigned available } \
@@ -150,6 +150,10 @@ fn global_id(table: &str, row: &Value) -> Option<GlobalId> {
         "posture_shares" => of_tenant!(PostureShare),
         "api_keys" => of_tenant!(ApiKey),
         "customer_audit_events" => of_tenant!(CustomerAuditEvent),
+        "partner_api_keys" => GlobalId::PartnerApiKey(
+            PartnerId(uuid("partner_id")?),
+            serde_json::from_value(row["id"].clone()).ok()?,
+        ),
         "partner_audit_events" => GlobalId::PartnerAuditEvent(
             PartnerId(uuid("partner_id")?),
             serde_json::from_value(row["id"].clone()).ok()?,
@@ -175,6 +179,10 @@ fn document_about(table: &str, row: &Value) -> Option<String> {
         "plans" | "plan_add_ons" => CATALOGUE.to_owned(),
         "prepaid_purchases" => format!(
             "{{ partner(id: \"{}\") {{ prepaidLicenses {{ licenseModel bought assigned available }} }} }}",
+            GlobalId::Partner(PartnerId(uuid("partner_id")?))
+        ),
+        "partner_api_keys" => format!(
+            "{{ partner(id: \"{}\") {{ apiKeys(first: 100) {{ nodes {{ id label userId role revokedAt }} }} }} }}",
             GlobalId::Partner(PartnerId(uuid("partner_id")?))
         ),
         "partner_audit_events" => format!(

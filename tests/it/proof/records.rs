@@ -9,8 +9,9 @@ use posture_gateway::domain::ids::{
 };
 use posture_gateway::domain::scan::{ScanFrequency, ScanStatus, ScanTrigger};
 use posture_gateway::domain::schedule::DayOfWeek;
+use posture_gateway::domain::user::{CustomerRole, ViewerKind};
 use posture_gateway::policy::DataClass;
-use posture_gateway::store::seed;
+use posture_gateway::store::seed::{self, Membership};
 
 use super::worlds::{ACTIONS, Builder, TEXTS};
 use crate::support::world::days;
@@ -344,13 +345,23 @@ impl Builder {
         }
         if !self.dice.one_in(3) {
             let id = ApiKeyId(self.id());
+            let label = self.text(&["CI", "ci", "Backup"]);
+            let revoked_at = self.dice.one_in(3).then(|| days(-1));
+            // Some are from before keys signed in.
+            let user_id = (!self.dice.one_in(3)).then(|| {
+                let user = self.program(ViewerKind::CustomerUser, &label, revoked_at);
+                let role = self.dice.one_of(CustomerRole::ALL);
+                self.rows.memberships.push(Membership::Customer(customer_id, user, role));
+                user
+            });
             let row = seed::ApiKey {
                 customer_id,
                 id,
-                label: self.text(&["CI", "ci", "Backup"]),
+                user_id,
+                label,
                 last_four: self.text(&["c0de", "beef"]),
                 created_at: self.past(),
-                revoked_at: self.dice.one_in(3).then(|| days(-1)),
+                revoked_at,
             };
             self.rows.api_keys.push(row);
         }

@@ -1,11 +1,12 @@
 //! Nothing is kept longer than a request: the moment something changes, the next request of everybody, on every
 //! connection of every gateway, obeys it, when it hides and when it shows again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
+use posture_gateway::domain::api_key::{KeyKind, Secret};
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
@@ -37,6 +38,8 @@ enum Change {
     Unassign(UserId),
     RemoveFromCustomer(UserId),
     Unregister(UserId),
+    /// The API key that a program signs in by, in this table.
+    RevokeKey(&'static str, UserId),
 }
 
 /// What a change is made to.
@@ -123,6 +126,10 @@ impl Change {
                     "insert into scanner_customers (customer_id, user_id) values ('{customer}', '{user}')"
                 ),
             ),
+            Self::RevokeKey(table, user) => {
+                let set = |at: &str| format!("update {table} set revoked_at = {at} where user_id = '{user}'");
+                (set("'2026-06-15Z'"), set("null"))
+            }
         })
     }
 }
@@ -153,6 +160,8 @@ struct Cast {
     admin: UserId,
     operator: UserId,
     scanner: UserId,
+    /// Programs, of a partner and of a customer, by the keys that they sign in by.
+    programs: Vec<(UserId, KeyKind)>,
     /// Who looks on: nothing is changed about them.
     others: Vec<UserId>,
 }
@@ -170,7 +179,7 @@ impl Cast {
             world.partner_admin(cedar, "Rita"),
             world.user(ViewerKind::PlatformAdmin, "Paul"),
         ];
-        Self { world, birch, cedar, admin, operator, scanner, others }
+        Self { world, birch, cedar, admin, operator, scanner, programs: Vec::new(), others }
     }
 
     /// A customer with an access on these terms, and an ADMIN of it.
@@ -187,6 +196,26 @@ impl Cast {
         let posture = world.posture(customer);
         let admin = world.customer_user(customer, CustomerRole::Admin, &format!("Admin {nth:02}"));
         (Subject { customer, access, posture, terms }, admin)
+    }
+
+    /// An ADMIN of the partner that is a program.
+    fn partners_program(&mut self) -> UserId {
+        self.world.partner_key(self.birch, "Sync");
+        let (rows, role) = (&mut self.world.rows, PartnerRole::Admin);
+        let user = rows.users.last().unwrap().id;
+        *rows.memberships.last_mut().unwrap() = Membership::Partner(self.birch, user, role);
+        self.programs.push((user, KeyKind::Partner));
+        user
+    }
+
+    /// An ADMIN of a customer that is a program.
+    fn customers_program(&mut self, customer: CustomerId) -> UserId {
+        let user = self.world.customer_user(customer, CustomerRole::Admin, "Customer sync");
+        let rows = &mut self.world.rows;
+        rows.users.last_mut().unwrap().is_service = true;
+        rows.api_keys.iter_mut().find(|row| row.customer_id == customer).unwrap().user_id = Some(user);
+        self.programs.push((user, KeyKind::Customer));
+        user
     }
 
     /// Every change, each about a customer of its own.
@@ -255,6 +284,22 @@ impl Cast {
             (Change::Disable(own), posture, "UNAUTHENTICATED"),
         ];
         cases.extend(by_customer.map(|(change, ask, then)| Case { change, of, who: own, ask, then }));
+        // Who signs in by a key.
+        let who = self.customers_program(of.customer);
+        let by_key = [
+            (Change::CustomerRole(who, CustomerRole::ReadOnly), Field("auditLog"), "ROLE"),
+            (Change::RevokeKey("api_keys", who), posture, "UNAUTHENTICATED"),
+            (Change::Disable(who), posture, "UNAUTHENTICATED"),
+        ];
+        cases.extend(by_key.map(|(change, ask, then)| Case { change, of, who, ask, then }));
+        let (of, _) = self.sell(managed);
+        let who = self.partners_program();
+        let by_key = [
+            (Change::PartnerRole(who, PartnerRole::Operator), posture, "nothing"),
+            (Change::RevokeKey("partner_api_keys", who), posture, "UNAUTHENTICATED"),
+            (Change::Disable(who), posture, "UNAUTHENTICATED"),
+        ];
+        cases.extend(by_key.map(|(change, ask, then)| Case { change, of, who, ask, then }));
         cases
     }
 }
@@ -267,15 +312,33 @@ struct Gateways {
     observer: PgConnection,
     /// The connections of all gateways, once they are there.
     known: BTreeSet<i32>,
+    /// The keys that programs sign in by.
+    keys: BTreeMap<UserId, String>,
 }
 
 impl Gateways {
-    async fn start(world: World) -> Self {
+    async fn start(world: World, programs: &[(UserId, KeyKind)]) -> Self {
         let one = App::start_with(world, CONNECTIONS).await;
+        let mut keys = BTreeMap::new();
+        for (nth, &(user, kind)) in (0_u8..).zip(programs) {
+            let secret = Secret::new(kind, [nth; 32]).tell();
+            let table = if kind == KeyKind::Partner { "partner_api_keys" } else { "api_keys" };
+            let set = format!("update {table} set secret_hash = sha256('{secret}') where user_id = '{user}'");
+            one.as_owner(&set).await;
+            keys.insert(user, secret);
+        }
         let other = one.beside(CONNECTIONS).await;
         let connect = || async { one.test_database.as_superuser().connect().await.unwrap() };
         let (holder, observer) = (connect().await, connect().await);
-        Self { apps: vec![one, other], holder, observer, known: BTreeSet::new() }
+        Self { apps: vec![one, other], holder, observer, known: BTreeSet::new(), keys }
+    }
+
+    /// Somebody, by their token or by their key.
+    fn client(&self, app: &App, user: UserId) -> Client {
+        match self.keys.get(&user) {
+            Some(key) => app.with_token(key),
+            None => app.sign_in(user),
+        }
     }
 
     /// Everybody asks at once, one request on each connection of each gateway: none is answered before each of them has
@@ -287,7 +350,7 @@ impl Gateways {
         for app in &self.apps {
             for _ in 0..CONNECTIONS {
                 let user = *turns.next().unwrap();
-                let (client, of) = (app.sign_in(user), *of);
+                let (client, of) = (self.client(app, user), *of);
                 asking.push((user, tokio::spawn(async move { ask.send(&client, &of).await })));
             }
         }
@@ -395,7 +458,7 @@ async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
     let mut cast = Cast::new();
     let cases = cast.cases();
     let others = cast.others.clone();
-    let mut gateways = Gateways::start(cast.world).await;
+    let mut gateways = Gateways::start(cast.world, &cast.programs).await;
     let mut requests = 0;
     for Case { change, of, who, ask, then } in &cases {
         let lookers: Vec<UserId> = others.iter().copied().chain([*who]).collect();
@@ -413,7 +476,7 @@ async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
         let cold = gateways.apps[0].beside(1).await;
         let everybody = gateways.ask(&lookers, Ask::Field("posture"), of).await;
         for (user, reply) in &everybody {
-            let due = Ask::Field("posture").send(&cold.sign_in(*user), of).await;
+            let due = Ask::Field("posture").send(&gateways.client(&cold, *user), of).await;
             assert_eq!(reply.on_the_wire(), due.on_the_wire(), "after {change:?}");
         }
 

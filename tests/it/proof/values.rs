@@ -48,6 +48,9 @@ impl Values {
         for row in &world.partner_audit_events {
             add("PartnerAuditEvent", GlobalId::PartnerAuditEvent(row.partner_id, row.id));
         }
+        for row in &world.partner_api_keys {
+            add("PartnerApiKey", GlobalId::PartnerApiKey(row.partner_id, row.id));
+        }
         for row in &world.subscriptions {
             add("Subscription", GlobalId::Subscription(row.customer_id, row.access_id));
         }

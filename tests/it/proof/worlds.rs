@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::finding::{FindingStatus, Severity};
-use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId, UserId};
+use posture_gateway::domain::ids::{AccessId, ApiKeyId, AuditEventId, CustomerId, PartnerId, UserId};
 use posture_gateway::domain::subscription::{BillingCycle, LicenseModel, SubscriptionStatus};
 use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::{self, Membership, World, deterministic_id};
@@ -179,6 +179,7 @@ impl Builder {
             email: (!self.dice.one_in(5)).then(|| format!("user-{}@example.com", self.ids)),
             disabled_at: disabled.then(|| days(-1)),
             created_at: days(-200),
+            is_service: false,
         };
         self.rows.users.push(row);
         if self.dice.one_in(2) {
@@ -186,6 +187,49 @@ impl Builder {
             self.rows.visits.push(seed::Visit { user_id: id, at });
         }
         id
+    }
+
+    /// A program that signs in by a key of that label.
+    pub(super) fn program(
+        &mut self,
+        kind: ViewerKind,
+        label: &str,
+        revoked_at: Option<DateTime<Utc>>,
+    ) -> UserId {
+        let id = UserId(self.id());
+        let row = seed::User {
+            id,
+            kind,
+            name: label.to_owned(),
+            email: None,
+            disabled_at: revoked_at,
+            created_at: days(-200),
+            is_service: true,
+        };
+        self.rows.users.push(row);
+        id
+    }
+
+    /// What a partner's programs sign in by.
+    fn partner_keys(&mut self, partner_id: PartnerId) {
+        for nth in 0..self.dice.below(3) {
+            let id = ApiKeyId(self.id());
+            let label = self.text(&["Tickets", "tickets", "Backup"]);
+            let revoked_at = (self.dice.one_in(3) && nth > 0).then(|| days(-1));
+            let user_id = self.program(ViewerKind::PartnerUser, &label, revoked_at);
+            let role = self.dice.one_of(PartnerRole::ALL);
+            self.rows.memberships.push(Membership::Partner(partner_id, user_id, role));
+            let row = seed::PartnerApiKey {
+                partner_id,
+                id,
+                user_id,
+                label,
+                last_four: self.text(&["c0de", "beef"]),
+                created_at: self.past(),
+                revoked_at,
+            };
+            self.rows.partner_api_keys.push(row);
+        }
     }
 
     /// Who works for partners; the operators are returned.
@@ -201,6 +245,7 @@ impl Builder {
                 self.rows.memberships.push(Membership::Partner(partner, operator, PartnerRole::Operator));
                 operators.push((partner, operator));
             }
+            self.partner_keys(partner);
         }
         // A partner's user without a role at any partner.
         self.user(ViewerKind::PartnerUser, false);

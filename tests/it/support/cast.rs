@@ -4,7 +4,9 @@
 //! operating model; Cedar sells to Bolt too, and to Dune. Every customer has one of everything.
 
 use posture_gateway::domain::customer::PortalAccess;
-use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId, QuoteId, UserId};
+use posture_gateway::domain::ids::{
+    AccessId, ApiKeyId, AuditEventId, CustomerId, PartnerId, QuoteId, UserId,
+};
 use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::{Membership, deterministic_id};
 
@@ -98,6 +100,8 @@ pub(crate) struct Cast {
     pub(crate) rival_access: AccessId,
     /// Birch's offer to Bolt.
     pub(crate) birch_quote: QuoteId,
+    /// An API key of Birch, which signs in nobody.
+    pub(crate) birch_key: ApiKeyId,
     pub(crate) birch_event: AuditEventId,
     pub(crate) cedar_event: AuditEventId,
 }
@@ -142,12 +146,15 @@ impl Cast {
             dune,
             rival_access,
             birch_quote,
+            birch_key: ApiKeyId(uuid::Uuid::nil()),
             birch_event,
             cedar_event,
         };
         for persona in Persona::ALL {
             cast.sign_up(persona);
         }
+        cast.birch_key = cast.world.partner_key(cast.birch, "Ticket system");
+        cast.world.partner_key(cast.cedar, "Rival system");
         cast
     }
 

@@ -1,5 +1,7 @@
 //! Small worlds, told in sentences: what is not said has a good default.
 
+mod keys;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
 use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
 use posture_gateway::domain::asset::AssetKind;
@@ -176,6 +178,7 @@ impl World {
             email: Some(email),
             disabled_at: None,
             created_at: days(-200),
+            is_service: false,
         });
         id
     }
@@ -465,6 +468,7 @@ impl World {
         self.rows.api_keys.push(seed::ApiKey {
             customer_id: customer,
             id: api_key,
+            user_id: None,
             label: "CI".to_owned(),
             last_four: "c0de".to_owned(),
             created_at: days(-10),

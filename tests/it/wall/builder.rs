@@ -66,6 +66,18 @@ impl Builder {
             currency: "EUR".to_owned(),
             bought_at: now(),
         });
+        let user_id = self.partner_user(id, PartnerRole::Operator, false);
+        self.world.users.last_mut().unwrap().is_service = true;
+        let key = ApiKeyId(self.id());
+        self.world.partner_api_keys.push(seed::PartnerApiKey {
+            partner_id: id,
+            id: key,
+            user_id,
+            label: "label".to_owned(),
+            last_four: "text".to_owned(),
+            created_at: now(),
+            revoked_at: None,
+        });
         id
     }
 
@@ -94,6 +106,7 @@ impl Builder {
             email: Some(format!("user-{}@example.com", self.ids)),
             disabled_at: disabled.then(now),
             created_at: now(),
+            is_service: false,
         });
         self.world.visits.push(seed::Visit { user_id: id, at: now() });
         id
@@ -388,6 +401,7 @@ impl Builder {
         self.world.api_keys.push(seed::ApiKey {
             customer_id,
             id,
+            user_id: None,
             label: text(),
             last_four: text(),
             created_at: now(),

@@ -176,6 +176,7 @@ impl<'w> Gate<'w> {
             // The partner's own books.
             if decide_partner(viewer, DataClass::Commercial, partner).is_visible() {
                 show("partner_audit_events", partner.to_string());
+                show("partner_api_keys", partner.to_string());
                 let quotes = world.quotes.iter().filter(|row| row.partner_id == partner);
                 quotes.for_each(|row| show("quotes", row.customer_id.to_string()));
             }

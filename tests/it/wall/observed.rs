@@ -33,6 +33,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
         "concat(access_id, case when posture then ' posture' end, case when security_config then ' security' end)",
     ),
     ("operator_assignments", "concat(access_id, ' of ', user_id)"),
+    ("partner_api_keys", "partner_id"),
     ("partner_audit_events", "partner_id"),
     ("partner_user_history", "user_id"),
     ("partner_users", "user_id"),

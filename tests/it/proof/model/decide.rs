@@ -122,6 +122,7 @@ fn world(access: Access, portal_access: PortalAccess) -> World {
             email: None,
             disabled_at: None,
             created_at: days(-99),
+            is_service: false,
         });
         match viewer {
             Viewer::Partner { partner, role, .. } => {

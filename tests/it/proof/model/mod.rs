@@ -100,8 +100,8 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
             let at = dice.one_of(&["", "(at: \"2026-06-01T12:00:00Z\")", "(at: \"2026-06-13T12:00:00Z\")"]);
             let text = format!(
                 "{{ customer {{ exposure{at} {{ at partners {{ partner {{ name }} users {{ name role classes }} }} }} \
-                 securityConfiguration {{ apiKeys {{ id label lastFour createdAt revokedAt }} }} \
-                 users {{ nodes {{ id email disabledAt }} }} }} }}"
+                 securityConfiguration {{ apiKeys {{ id label userId role lastFour createdAt revokedAt }} }} \
+                 users {{ nodes {{ id email isService disabledAt }} }} }} }}"
             );
             let client = app.sign_in(*user);
             let placement = Placement::Errors;

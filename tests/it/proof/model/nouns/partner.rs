@@ -47,6 +47,8 @@ impl<'w> Model<'w> {
             "billing" => self.billing(row, arguments),
             "users" if self.reads_the_books(row.id) => self.partner_users(row, arguments),
             "users" => Answer::Hidden(COMMERCIAL, "ROLE"),
+            "apiKeys" if self.reads_the_books(row.id) => self.partner_api_keys(row, arguments),
+            "apiKeys" => Answer::Hidden(COMMERCIAL, "ROLE"),
             "auditLog" => {
                 if self.reads_the_books(row.id) {
                     self.partner_audit_log(row, arguments)

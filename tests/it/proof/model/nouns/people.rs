@@ -36,6 +36,7 @@ impl<'w> Model<'w> {
                 ("name", leaf(user.name.as_str())),
                 ("email", leaf(user.email.clone())),
                 ("role", leaf(role)),
+                ("isService", leaf(user.is_service)),
                 ("disabledAt", maybe_instant(user.disabled_at)),
             ];
             (user.id.0, record(of, fields), true)
@@ -53,6 +54,39 @@ impl<'w> Model<'w> {
         });
         let types = ["PartnerUser", "PartnerUserConnection", "PartnerUserEdge"];
         self.people(format!("Partner.users {}", partner.id), types, members.collect(), arguments)
+    }
+
+    pub(super) fn partner_api_keys(&self, partner: &'w seed::Partner, arguments: &Arguments) -> Answer<'w> {
+        let mut rows: Vec<_> =
+            self.world().partner_api_keys.iter().filter(|row| row.partner_id == partner.id).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.created_at, row.id)));
+        let role = |user| {
+            self.world().memberships.iter().find_map(|membership| match *membership {
+                Membership::Partner(of, member, role) if of == partner.id && member == user => {
+                    Some(role.as_str())
+                }
+                _ => None,
+            })
+        };
+        let entry = |row: &'w seed::PartnerApiKey| {
+            let fields = vec![
+                ("id", global(GlobalId::PartnerApiKey(row.partner_id, row.id))),
+                ("label", leaf(row.label.as_str())),
+                ("userId", global(GlobalId::User(row.user_id))),
+                ("role", leaf(role(row.user_id))),
+                ("lastFour", leaf(row.last_four.as_str())),
+                ("createdAt", instant(row.created_at)),
+                ("revokedAt", maybe_instant(row.revoked_at)),
+            ];
+            (row.id.0, record("PartnerApiKey", fields), true)
+        };
+        let list = List {
+            name: format!("Partner.apiKeys {}", partner.id),
+            rows: rows.into_iter().map(entry).collect(),
+            connection: "PartnerApiKeyConnection",
+            edge: "PartnerApiKeyEdge",
+        };
+        list.page(&self.cursors, arguments)
     }
 
     pub(super) fn customer_users(&self, customer: &'w seed::Customer, arguments: &Arguments) -> Answer<'w> {

@@ -162,7 +162,7 @@ impl<'w> Model<'w> {
                 self.reads_the_books(partner).then_some(Object::PartnerAuditEvent(row))
             }
             // Neither is a node.
-            GlobalId::User(_) | GlobalId::ApiKey(..) => None,
+            GlobalId::User(_) | GlobalId::ApiKey(..) | GlobalId::PartnerApiKey(..) => None,
         }
     }
 }

@@ -3,6 +3,7 @@
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::CustomerId;
 use posture_gateway::store::seed::Membership;
+use serde_json::Value;
 
 use super::{Answer, Model, global, instant, leaf, maybe_instant, record, some};
 
@@ -26,9 +27,17 @@ impl<'w> Model<'w> {
         let mut keys: Vec<_> = world.api_keys.iter().filter(|row| row.customer_id == customer).collect();
         keys.sort_by_key(|row| (row.created_at, row.id));
         let key = |row: &posture_gateway::store::seed::ApiKey| {
+            let acts_as = world.memberships.iter().find_map(|membership| match *membership {
+                Membership::Customer(of, user, role) if of == customer && row.user_id == Some(user) => {
+                    Some((user, role))
+                }
+                _ => None,
+            });
             let fields = vec![
                 ("id", global(GlobalId::ApiKey(row.customer_id, row.id))),
                 ("label", leaf(row.label.as_str())),
+                ("userId", acts_as.map_or(leaf(Value::Null), |(user, _)| global(GlobalId::User(user)))),
+                ("role", leaf(acts_as.map(|(_, role)| role.as_str()))),
                 ("lastFour", leaf(row.last_four.as_str())),
                 ("createdAt", instant(row.created_at)),
                 ("revokedAt", maybe_instant(row.revoked_at)),
