@@ -5,6 +5,7 @@ mod commerce;
 mod consent;
 mod crash;
 mod customer;
+mod keys;
 mod life;
 mod operating_model;
 mod pricing;

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor as _};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 
 use super::database::TestDatabase;
 use super::world::{NOW, World};
@@ -38,6 +39,19 @@ pub(crate) struct App {
     keys: Arc<TempDir>,
     http: reqwest::Client,
     url: String,
+    life: Arc<Life>,
+}
+
+/// A gateway that runs for as long as it or one of its clients is there, and its database with it.
+struct Life {
+    server: AbortHandle,
+    _database: TestDatabase,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 impl App {
@@ -102,10 +116,10 @@ impl App {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/graphql", listener.local_addr().unwrap());
-        // Ends with the test's runtime.
-        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        let server = tokio::spawn(serve(listener, router, limits, std::future::pending())).abort_handle();
+        let life = Arc::new(Life { server, _database: test_database.clone() });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { clock, test_database, database, key, keys, http, url }
+        Self { clock, test_database, database, key, keys, http, url, life }
     }
 
     /// A client with a user's token, valid for ten years.
@@ -140,6 +154,7 @@ impl App {
             url: self.url.clone(),
             headers: Vec::new(),
             database: self.database.clone(),
+            _life: Arc::clone(&self.life),
         }
     }
 
@@ -158,6 +173,7 @@ pub(crate) struct Client {
     url: String,
     headers: Vec<(String, String)>,
     database: Database,
+    _life: Arc<Life>,
 }
 
 impl Client {
