@@ -10,6 +10,7 @@ use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerErr
 use super::GatewaySchema;
 use super::batch::Batches;
 use super::hidden::{Hidden, Placement};
+use super::inputs::Inputs;
 use super::limits::Limits;
 use super::mutation::Stamp;
 use super::session::{Session, Sessions};
@@ -24,6 +25,7 @@ pub struct Executor {
     database: Database,
     clock: Clock,
     limits: Limits,
+    inputs: Arc<Inputs>,
 }
 
 /// A request within the limits, parsed. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
@@ -51,8 +53,9 @@ pub struct Request {
 impl Executor {
     /// An executor over a database.
     #[must_use]
-    pub const fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
-        Self { schema, database, clock, limits }
+    pub fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
+        let inputs = Arc::new(Inputs::of(&schema.sdl()));
+        Self { schema, database, clock, limits, inputs }
     }
 
     /// The database that requests are answered from.
@@ -67,12 +70,21 @@ impl Executor {
         &self.clock
     }
 
-    /// Refuses a request above a limit, before anything of it runs.
+    /// Refuses a request above a limit, and mutations with an input that cannot be read, before anything of it runs.
     ///
     /// # Errors
-    /// The first limit that is exceeded, or the syntax error; each with a code.
+    /// The first limit that is exceeded, the syntax error or the first such input; each with a code.
     pub fn prepare(&self, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
-        match self.limits.check(&mut request) {
+        let checked = self.limits.check(&mut request).and_then(|()| {
+            let (operation, variables) =
+                (request.operation_name.take(), std::mem::take(&mut request.variables));
+            let checked = request
+                .parsed_query()
+                .and_then(|document| self.inputs.check(document, operation.as_deref(), &variables));
+            (request.operation_name, request.variables) = (operation, variables);
+            checked
+        });
+        match checked {
             Ok(()) => Ok(Prepared(request)),
             Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
         }

@@ -9,6 +9,7 @@ pub mod error;
 pub mod executor;
 pub mod gate;
 pub mod hidden;
+mod inputs;
 pub mod limits;
 pub mod loaders;
 pub mod mutation;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, Utc};
+use sqlx::query_builder::Separated;
 use sqlx::{Postgres, QueryBuilder};
 use uuid::{Timestamp, Uuid};
 
@@ -55,18 +56,30 @@ pub struct Event<'e> {
     pub new_value: Option<&'e str>,
 }
 
+/// An event in the log of a partner or of a customer, with whom else it names.
+struct Recorded<N> {
+    log: Uuid,
+    names: N,
+    id: Uuid,
+    action: &'static str,
+    said: [Option<String>; 3],
+}
+
 /// Rows to change and events to record, gathered and then sent as one statement.
 pub struct Changes<'a> {
     author: &'a Author,
     sql: QueryBuilder<Postgres>,
     parts: usize,
+    of_partners: Vec<Recorded<Option<(CustomerId, AccessId)>>>,
+    of_customers: Vec<Recorded<Option<PartnerId>>>,
 }
 
 impl<'a> Changes<'a> {
     /// Nothing yet.
     #[must_use]
     pub fn new(author: &'a Author) -> Self {
-        Self { author, sql: QueryBuilder::new(""), parts: 0 }
+        let sql = QueryBuilder::new("");
+        Self { author, sql, parts: 0, of_partners: Vec::new(), of_customers: Vec::new() }
     }
 
     /// Who changes.
@@ -91,17 +104,14 @@ impl<'a> Changes<'a> {
         about: Option<(CustomerId, AccessId)>,
         event: &Event<'_>,
     ) -> &mut Self {
-        let author = self.author;
-        self.change(|sql| {
-            sql.push(
-                "insert into partner_audit_events (partner_id, customer_id, access_id, id, at, actor, actor_id, action, \
-                 reason, old_value, new_value, request_id) values (",
-            );
-            sql.push_bind(partner.0);
-            sql.push(", ").push_bind(about.map(|(customer, _)| customer.0));
-            sql.push(", ").push_bind(about.map(|(_, access)| access.0));
-            values(sql, author, event);
-        })
+        let recorded = self.recorded(partner.0, about, event);
+        self.of_partners.push(recorded);
+        self
+    }
+
+    fn recorded<N>(&self, log: Uuid, names: N, event: &Event<'_>) -> Recorded<N> {
+        let said = [event.reason, event.old_value, event.new_value].map(|value| value.map(str::to_owned));
+        Recorded { log, names, id: self.author.new_id(), action: event.action, said }
     }
 
     /// Records an event in the log of every partner that is billed in a currency.
@@ -127,20 +137,12 @@ impl<'a> Changes<'a> {
         with: Option<PartnerId>,
         event: &Event<'_>,
     ) -> &mut Self {
-        let author = self.author;
-        self.change(|sql| {
-            sql.push(
-                "insert into customer_audit_events (customer_id, partner_id, id, at, actor, actor_id, action, reason, \
-                 old_value, new_value, request_id) values (",
-            );
-            sql.push_bind(customer.0);
-            sql.push(", ").push_bind(with.map(|partner| partner.0));
-            values(sql, author, event);
-        })
+        let recorded = self.recorded(customer.0, with, event);
+        self.of_customers.push(recorded);
+        self
     }
 
-    /// Records an event about an access on both sides; the partner's log first, as everywhere, so that two writers wait
-    /// for each other and never in a circle.
+    /// Records an event about an access on both sides.
     pub fn record_for_both(
         &mut self,
         partner: PartnerId,
@@ -154,21 +156,65 @@ impl<'a> Changes<'a> {
         )
     }
 
-    /// Sends everything.
+    /// Sends everything. The events of one side are the rows of one insertion, and so are chained in their order: of several
+    /// insertions PostgreSQL does the last one first, and promises nothing. A partner's log is written before a customer's, as
+    /// everywhere, so that two writers wait for each other and never in a circle.
     ///
     /// # Errors
     /// When the database refuses any part; then nothing of it is done.
     pub async fn execute(mut self, writer: &mut Writer) -> Result<(), StoreError> {
+        let author = self.author;
+        let (of_partners, of_customers) =
+            (std::mem::take(&mut self.of_partners), std::mem::take(&mut self.of_customers));
+        if !of_customers.is_empty() {
+            self.change(|sql| {
+                sql.push(
+                    "insert into customer_audit_events (customer_id, partner_id, id, at, actor, actor_id, action, reason, \
+                     old_value, new_value, request_id) ",
+                );
+                sql.push_values(of_customers, |mut row, event| {
+                    row.push_bind(event.log);
+                    row.push_bind(event.names.map(|partner| partner.0));
+                    values(&mut row, author, (event.id, event.action), event.said);
+                });
+            });
+        }
+        if !of_partners.is_empty() {
+            self.change(|sql| {
+                sql.push(
+                    "insert into partner_audit_events (partner_id, customer_id, access_id, id, at, actor, actor_id, action, \
+                     reason, old_value, new_value, request_id) ",
+                );
+                sql.push_values(of_partners, |mut row, event| {
+                    row.push_bind(event.log);
+                    row.push_bind(event.names.map(|(customer, _)| customer.0));
+                    row.push_bind(event.names.map(|(_, access)| access.0));
+                    values(&mut row, author, (event.id, event.action), event.said);
+                });
+            });
+        }
         self.sql.push(" select");
         self.sql.build().execute(writer.connection()?).await?;
         Ok(())
     }
 }
 
-fn values(sql: &mut QueryBuilder<Postgres>, author: &Author, event: &Event<'_>) {
-    sql.push(", ").push_bind(author.new_id());
-    said(sql, author, event);
-    sql.push(")");
+/// What every event says.
+fn values(
+    row: &mut Separated<'_, Postgres, &'static str>,
+    author: &Author,
+    (id, action): (Uuid, &'static str),
+    said: [Option<String>; 3],
+) {
+    row.push_bind(id);
+    row.push_bind(author.now);
+    row.push_bind(author.name.clone());
+    row.push_bind(author.user.0);
+    row.push_bind(action);
+    for value in said {
+        row.push_bind(value);
+    }
+    row.push_bind(author.request);
 }
 
 fn said(sql: &mut QueryBuilder<Postgres>, author: &Author, event: &Event<'_>) {

@@ -120,8 +120,8 @@ impl Changes<'_> {
                 sql.push(", ").push_bind(user.0);
                 sql.push(", ").push_bind(CustomerRole::Admin.as_str()).push(")");
             });
-            let said = format!("{email} {}", CustomerRole::Admin);
-            let (action, new_value) = ("user.invited", Some(said.as_str()));
+            let said = format!("{email} as {}", CustomerRole::Admin);
+            let (action, new_value) = ("customer.user_invited", Some(said.as_str()));
             record(self, &Event { action, new_value, ..Event::default() });
         }
         self

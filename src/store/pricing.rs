@@ -28,8 +28,9 @@ impl ListPrice {
     }
 }
 
-/// How far apart the entries of one request may lie, which all have its one instant.
-const ONE_REQUEST: TimeDelta = TimeDelta::milliseconds(1);
+/// How far after a request's instant an entry may begin that was there before it: a statement waits this long for those who
+/// were first, and of two requests at once the later to write may be the earlier to have come.
+const WAITED_FOR: TimeDelta = TimeDelta::seconds(30);
 
 /// The entry that holds for a licence in a currency, and from when on it holds. Until the transaction ends nobody else adds one.
 ///
@@ -53,7 +54,7 @@ pub async fn lock_latest(
          where license_model = $1 and currency = $2 and valid_from <= $3 order by valid_from desc limit 1",
         license_model.as_str(),
         currency,
-        now + ONE_REQUEST
+        now + WAITED_FOR
     )
     .fetch_optional(writer.connection()?)
     .await?;

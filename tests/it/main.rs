@@ -19,6 +19,7 @@ mod exposure;
 mod gate;
 mod hidden;
 mod hidden_in_totals;
+mod long_logs;
 mod lookup;
 mod mutations;
 mod orders_and_filters;

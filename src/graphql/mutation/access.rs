@@ -36,6 +36,8 @@ pub struct SetPartnerConsentInput {
     consent: PartnerPrivilege,
     /// From when the grant counts one step lower; without it the grant stays.
     until: Option<DateTime<Utc>>,
+    /// The version that the change was decided on; another one by now is a CONFLICT.
+    expected_version: Option<i32>,
 }
 
 /// Mutations of accesses.
@@ -88,14 +90,18 @@ pub(super) async fn find(writing: &mut Writing<'_>, id: &ID) -> Result<LockedAcc
     Ok(lock(&mut writing.writer, customer, access).await?.ok_or_else(missing)?)
 }
 
+/// Refuses a change that was decided on another version.
+pub(super) fn expect_version(access: &LockedAccess, expected: Option<i32>) -> Result<(), Refusal> {
+    match expected {
+        Some(expected) if expected != access.version => Err(Refusal::conflict(expected, access.version)),
+        Some(_) | None => Ok(()),
+    }
+}
+
 async fn change_operating_model(writing: &mut Writing<'_>, input: &ChangeOperatingModelInput) -> Done {
     let access = find(writing, &input.access_id).await?;
     let reason = refusal::reason(&input.reason)?;
-    if let Some(expected) = input.expected_version
-        && expected != access.version
-    {
-        return Err(Refusal::conflict(expected, access.version).into());
-    }
+    expect_version(&access, input.expected_version)?;
     match access.terms.status {
         AccessStatus::Active => {}
         AccessStatus::Trial => {
@@ -124,10 +130,16 @@ async fn change_operating_model(writing: &mut Writing<'_>, input: &ChangeOperati
     Ok(access.key())
 }
 
+/// An instant as the database keeps it, in whole microseconds and without leap seconds: what is recorded is what holds.
+fn kept(instant: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(instant.timestamp_micros()).unwrap_or(instant)
+}
+
 async fn set_partner_consent(writing: &mut Writing<'_>, input: &SetPartnerConsentInput) -> Done {
     let access = find(writing, &input.access_id).await?;
     let consent: Privilege = input.consent.into();
-    if let Some(until) = input.until {
+    let until = input.until.map(kept);
+    if let Some(until) = until {
         if consent == Privilege::None {
             return Err(Refusal::invalid(
                 "until",
@@ -143,13 +155,14 @@ async fn set_partner_consent(writing: &mut Writing<'_>, input: &SetPartnerConsen
             .into());
         }
     }
-    let (granted, until) =
+    expect_version(&access, input.expected_version)?;
+    let (granted, granted_until) =
         (access.terms.consent_at(writing.now()), access.terms.consent_until_at(writing.now()));
-    if (granted, until) == (consent, input.until) {
+    if (granted, granted_until) == (consent, until) {
         return Err(Refusal::no_change("consent", format!("the consent is {consent} already")).into());
     }
     let mut changes = Changes::new(&writing.author);
-    changes.set_consent(&access, consent, input.until);
+    changes.set_consent(&access, consent, until);
     changes.execute(&mut writing.writer).await?;
     Ok(access.key())
 }

@@ -2,8 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-use super::access::find;
-use super::life::expect_version;
+use super::access::{expect_version, find};
 use super::payload::{AccessPayload, PrepaidLicensesPayload};
 use super::quote::own_partner;
 use super::refusal::Refusal;

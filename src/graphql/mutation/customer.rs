@@ -4,7 +4,7 @@ use async_graphql::{Context, InputObject, Object, Result};
 
 use super::payload::CustomerPayload;
 use super::quote::{Terms, own_partner, quoted};
-use super::refusal::Refusal;
+use super::refusal;
 use super::writing::{Stop, Writing, written};
 use crate::domain::customer::PortalAccess;
 use crate::domain::ids::{AccessId, CustomerId, UserId};
@@ -65,36 +65,9 @@ impl CustomerMutations {
     }
 }
 
-/// How many characters a name has at most.
-const MAX_NAME: usize = 200;
-/// How many characters an e-mail address has at most (RFC 5321, section 4.5.3.1.3).
-const MAX_EMAIL: usize = 254;
-
-fn name(text: &str) -> Result<&str, Refusal> {
-    let name = text.trim();
-    if !(1..=MAX_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-        return Err(Refusal::invalid("name", format!("a name has 1 to {MAX_NAME} characters, in one line")));
-    }
-    Ok(name)
-}
-
-/// In one spelling, so that one person has one account.
-fn email(text: &str) -> Result<String, Refusal> {
-    let email = text.trim().to_lowercase();
-    let parts = email.split_once('@');
-    let plain = |part: &str| {
-        !part.is_empty() && !part.contains(|c: char| c == '@' || c.is_whitespace() || c.is_control())
-    };
-    let is_address = parts.is_some_and(|(local, domain)| plain(local) && plain(domain));
-    if !is_address || email.chars().count() > MAX_EMAIL {
-        return Err(Refusal::invalid("adminEmail", "an e-mail address is written as ada@example.com"));
-    }
-    Ok(email)
-}
-
 async fn create_customer(writing: &mut Writing<'_>, input: &CreateCustomerInput) -> Result<CustomerId, Stop> {
-    let name = name(&input.name)?.to_owned();
-    let email = input.admin_email.as_deref().map(email).transpose()?;
+    let name = refusal::name("name", &input.name)?.to_owned();
+    let email = input.admin_email.as_deref().map(|text| refusal::email("adminEmail", text)).transpose()?;
     let id = CustomerId(writing.author.new_id());
     let partner = own_partner(writing)?.id;
     let quote = match &input.licenses {
@@ -125,11 +98,7 @@ async fn create_customer(writing: &mut Writing<'_>, input: &CreateCustomerInput)
             if !take_email(&mut writing.writer, email).await?
                 || !reserve_admin(&mut writing.writer, &writing.author, user, email).await?
             {
-                return Err(Refusal::invalid(
-                    "adminEmail",
-                    "this address cannot be used: take another one, or leave it out",
-                )
-                .into());
+                return Err(refusal::email_taken("adminEmail").into());
             }
             Some((user, email.as_str()))
         }

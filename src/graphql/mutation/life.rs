@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-use super::access::find;
+use super::access::{expect_version, find};
 use super::payload::AccessPayload;
 use super::refusal::{self, Refusal};
 use super::writing::{Stop, Writing, written};
@@ -63,14 +63,6 @@ impl LifeMutations {
 }
 
 type Done = Result<(CustomerId, AccessId), Stop>;
-
-/// Refuses a change that was decided on another version.
-pub(super) fn expect_version(access: &LockedAccess, expected: Option<i32>) -> Result<(), Refusal> {
-    match expected {
-        Some(expected) if expected != access.version => Err(Refusal::conflict(expected, access.version)),
-        Some(_) | None => Ok(()),
-    }
-}
 
 async fn found<'i>(
     writing: &mut Writing<'_>,

@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-use super::access::find;
+use super::access::{expect_version, find};
 use super::operate::operator;
 use super::payload::{AccessPayload, CustomerPayload};
 use super::portal::find_customer;
@@ -37,6 +37,8 @@ pub struct AssignOperatorInput {
     operator_id: ID,
     /// Whether the access is on their list from now on.
     assigned: bool,
+    /// The version that the change was decided on; another one by now is a CONFLICT.
+    expected_version: Option<i32>,
 }
 
 /// Mutations of people.
@@ -115,6 +117,7 @@ async fn assign_operator(
     let missing = || Refusal::not_found("operator", "operatorId");
     let Ok(GlobalId::User(user)) = input.operator_id.parse() else { return Err(missing().into()) };
     let operator = people::operator(&mut writing.writer, &access, user).await?.ok_or_else(missing)?;
+    expect_version(&access, input.expected_version)?;
     if operator.assigned == input.assigned {
         let message = if input.assigned {
             "the access is assigned to the operator already"

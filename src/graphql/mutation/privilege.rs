@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-use super::access::find;
+use super::access::{expect_version, find};
 use super::payload::AccessPayload;
 use super::refusal::{self, Refusal};
 use super::writing::{Begun, Stop, Writing, begin};
@@ -22,6 +22,8 @@ pub struct SetPrivilegeCeilingInput {
     ceiling: PartnerPrivilege,
     /// Why: 3 to 500 characters, shown in both audit logs.
     reason: String,
+    /// The version that the change was decided on; another one by now is a CONFLICT.
+    expected_version: Option<i32>,
 }
 
 /// Mutations of privileges.
@@ -64,6 +66,7 @@ async fn set_privilege_ceiling(
         .into());
     }
     let reason = refusal::reason(&input.reason)?;
+    expect_version(&access, input.expected_version)?;
     if access.terms.status == AccessStatus::Ended {
         return Err(Refusal::wrong_state("the access is ENDED, its terms no longer change").into());
     }

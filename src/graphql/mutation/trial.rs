@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, InputObject, Object, Result};
 
-use super::access::find;
+use super::access::{expect_version, find};
 use super::payload::AccessPayload;
 use super::refusal::Refusal;
 use super::writing::{Stop, Writing, written};
@@ -20,6 +20,8 @@ pub struct ElectOperatingModelInput {
     access_id: ID,
     /// The model from now on.
     operating_model: OperatingModel,
+    /// The version that the change was decided on; another one by now is a CONFLICT.
+    expected_version: Option<i32>,
 }
 
 /// A trial that is paid from now on.
@@ -27,6 +29,8 @@ pub struct ElectOperatingModelInput {
 pub struct ConvertTrialInput {
     /// The access, in its trial or within 30 days after it.
     access_id: ID,
+    /// The version that the change was decided on; another one by now is a CONFLICT.
+    expected_version: Option<i32>,
 }
 
 /// Mutations of trials.
@@ -63,6 +67,7 @@ type Done = Result<(CustomerId, AccessId), Stop>;
 
 async fn elect_operating_model(writing: &mut Writing<'_>, input: &ElectOperatingModelInput) -> Done {
     let access = find(writing, &input.access_id).await?;
+    expect_version(&access, input.expected_version)?;
     let is_running = match access.terms.status {
         AccessStatus::Trial => !access.terms.trial_expired_at(writing.now()),
         AccessStatus::Active | AccessStatus::Suspended | AccessStatus::Ended => false,
@@ -87,6 +92,7 @@ async fn elect_operating_model(writing: &mut Writing<'_>, input: &ElectOperating
 
 async fn convert_trial(writing: &mut Writing<'_>, input: &ConvertTrialInput) -> Done {
     let access = find(writing, &input.access_id).await?;
+    expect_version(&access, input.expected_version)?;
     let trial = match access.terms.status {
         AccessStatus::Trial => access.trial.as_ref(),
         AccessStatus::Active | AccessStatus::Suspended | AccessStatus::Ended => None,

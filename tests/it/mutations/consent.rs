@@ -43,13 +43,45 @@ async fn a_consent_for_a_time_is_seen_coming_and_ends_by_the_clock() {
 
     let document =
         format!(r#"{{ access(id: "{bolt}") {{ customerConsent consentUntil postureVisible version }} }}"#);
-    let partner = app.sign_in(Persona::PartnerAdmin);
+    let both = [Persona::PartnerAdmin, Persona::ReadOnlyPortalAdmin].map(|persona| app.sign_in(persona));
     let coming = json!({ "customerConsent": "SUPPORT", "consentUntil": "2026-06-17T12:00:00+00:00", "postureVisible": true, "version": 2 });
-    assert_eq!(partner.data(&document).await["access"], coming);
-    app.clock.advance(chrono::TimeDelta::days(2));
+    for side in &both {
+        assert_eq!(side.data(&document).await["access"], coming);
+    }
     let over =
         json!({ "customerConsent": "NONE", "consentUntil": null, "postureVisible": false, "version": 2 });
-    assert_eq!(partner.data(&document).await["access"], over);
+    for side in &both {
+        app.clock.advance(chrono::TimeDelta::days(2));
+        assert_eq!(side.data(&document).await["access"], over);
+    }
+}
+
+/// What the log says until when is what holds, to the microsecond, and is granted once.
+#[tokio::test]
+async fn a_consent_ends_when_the_log_says() {
+    let cast = Cast::new();
+    let bolt = GlobalId::Access(cast.bolt.customer, cast.bolt.access).to_string();
+    let app = App::start(cast.world).await;
+    let client = app.sign_in(Persona::ReadOnlyPortalAdmin);
+    for (written, kept, shown) in [
+        (
+            "2026-06-20T10:00:00.123456789+02:00",
+            "2026-06-20T08:00:00.123456Z",
+            "2026-06-20T08:00:00.123456+00:00",
+        ),
+        ("2026-06-30T23:59:60Z", "2026-07-01T00:00:00Z", "2026-07-01T00:00:00+00:00"),
+    ] {
+        let input = json!({ "accessId": bolt, "consent": "SUPPORT", "until": written });
+        let reply = mutate(&client, "setPartnerConsent", input.clone()).await;
+        assert_eq!(
+            reply.body["data"]["setPartnerConsent"]["access"]["consentUntil"], shown,
+            "{}",
+            reply.text
+        );
+        let last = recorded(&app, "access.consent_changed").await.pop().unwrap();
+        assert_eq!(last[4], format!("SUPPORT until {kept}"));
+        assert_eq!(codes(&mutate(&client, "setPartnerConsent", input).await), ["NO_CHANGE"]);
+    }
 }
 
 #[tokio::test]

@@ -63,6 +63,21 @@ async fn two_prices_in_one_document_follow_one_another() {
     assert_eq!(data["partner"]["accesses"]["nodes"][0]["subscription"]["unitCost"]["amount"], "90.00");
 }
 
+/// Two admins at once: whoever writes last has the last word, also where their request came a moment earlier and waited.
+#[tokio::test]
+async fn the_last_price_that_was_set_is_the_one_that_holds() {
+    let app = App::start(Cast::new().world).await;
+    app.as_owner("insert into pricing values ('PER_ASSET', 'EUR', '2026-06-15T12:00:02Z', 80, 1)").await;
+    let reply = set(&app.sign_in(Persona::PlatformAdmin), input("90", "1")).await;
+    assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
+    let said = json!("PER_ASSET 80.00 EUR, prepaid 1.00 EUR");
+    assert_eq!(recorded(&app, "pricing.changed").await[0][3], said);
+    app.clock.advance(chrono::TimeDelta::seconds(3));
+    let document = "{ partner { accesses(first: 1) { nodes { subscription { unitCost { amount } } } } } }";
+    let data = app.sign_in(Persona::PartnerAdmin).data(document).await;
+    assert_eq!(data["partner"]["accesses"]["nodes"][0]["subscription"]["unitCost"]["amount"], "90.00");
+}
+
 #[tokio::test]
 async fn what_is_no_price_is_refused_and_nothing_changes() {
     let app = App::start(Cast::new().world).await;

@@ -1,12 +1,19 @@
 //! Two who change one access at once: one of them is first, and nothing is lost.
 
 use futures_util::future::join_all;
+use posture_gateway::domain::access::AccessStatus;
+use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::user::CustomerRole;
+use posture_gateway::store::seed::AddOn;
+use rust_decimal::Decimal;
 use serde_json::json;
+use sqlx::ConnectOptions as _;
 
 use super::{codes, mutate, mutate_customer, recorded};
 use crate::support::app::App;
 use crate::support::cast::{Cast, Persona};
+use crate::support::world::{Terms, World, days};
 
 /// Five times, so that either may be first.
 #[tokio::test]
@@ -105,4 +112,139 @@ async fn of_many_who_want_one_address_one_gets_it() {
         assert_eq!(outcomes[0], [] as [&str; 0]);
         assert!(outcomes[1..].iter().all(|codes| codes == &["INVALID"]), "{outcomes:?}");
     }
+}
+
+/// Every kind of change that takes the version it was decided on: of two at once one is done, and the other is a CONFLICT, never
+/// a change that was not meant.
+#[tokio::test]
+async fn of_two_changes_of_one_version_one_is_done_whatever_they_are() {
+    let reason = r#"reason: "At once""#;
+    let partners = [
+        ("changeOperatingModel", format!("operatingModel: FULLY_MANAGED, {reason}"), "ACTIVE"),
+        ("setPrivilegeCeiling", format!("ceiling: NONE, {reason}"), "ACTIVE"),
+        ("suspendAccess", reason.to_owned(), "ACTIVE"),
+        ("endAccess", reason.to_owned(), "ACTIVE"),
+        ("addAddOn", r#"code: "SSO""#.to_owned(), "ACTIVE"),
+        ("removeAddOn", r#"code: "API""#.to_owned(), "ACTIVE"),
+        ("assignOperator", "assigned: true, operatorId: \"%\"".to_owned(), "ACTIVE"),
+        ("resumeAccess", reason.to_owned(), "SUSPENDED"),
+        ("convertTrial", String::new(), "TRIAL"),
+    ];
+    let customers = [
+        ("setPartnerConsent", "consent: MANAGE".to_owned(), "ACTIVE"),
+        ("setPartnerConsent", "consent: NONE".to_owned(), "SUSPENDED"),
+        ("electOperatingModel", "operatingModel: FULLY_MANAGED".to_owned(), "TRIAL"),
+    ];
+    let mut world = World::default();
+    world.catalogue();
+    let birch = world.partner("Birch");
+    let (ada, oscar) = (world.partner_admin(birch, "Ada"), world.operator(birch, "Oscar"));
+    let mut pairs = Vec::new();
+    for (mine, other) in partners.iter().flat_map(|one| partners.iter().map(move |other| (one, other))).chain(
+        partners.iter().chain(&customers).flat_map(|one| customers.iter().map(move |other| (one, other))),
+    ) {
+        if mine.2 != other.2 {
+            continue;
+        }
+        let customer = world.customer(birch, "Acme", PortalAccess::Disabled);
+        let terms = match mine.2 {
+            "TRIAL" => Terms::customer_managed().trial_until(days(5)),
+            "SUSPENDED" => Terms::co_managed().status(AccessStatus::Suspended),
+            _ => Terms::co_managed(),
+        };
+        let access = world.access(birch, customer, terms);
+        world.rows.add_ons.push(AddOn {
+            customer_id: customer,
+            access_id: access,
+            code: "API".to_owned(),
+            partner_id: birch,
+            name: "API".to_owned(),
+            price: Decimal::ONE,
+        });
+        let eve = world.customer_user(customer, CustomerRole::Admin, &format!("Eve {}", pairs.len()));
+        let by = |field: &str| if partners.iter().any(|(own, ..)| *own == field) { ada } else { eve };
+        let call = |(field, input, _): &(&'static str, String, &str)| {
+            let input = input.replace('%', &GlobalId::User(oscar).to_string());
+            let id = GlobalId::Access(customer, access);
+            let document = format!(
+                "mutation {{ {field}(input: {{ accessId: \"{id}\", expectedVersion: 1, {input} }}) {{ userErrors {{ code field }} }} }}"
+            );
+            (by(field), document)
+        };
+        pairs.push((access, call(mine), call(other)));
+    }
+    let app = App::start_with(world, 8).await;
+    let mut first = [0, 0];
+    for (_, (one, mine), (two, other)) in &pairs {
+        let (one, two) = (app.sign_in(*one), app.sign_in(*two));
+        // Either may be first.
+        let replies = if first[0] > first[1] {
+            let (late, early) = tokio::join!(two.ask(other), one.ask(mine));
+            [early, late]
+        } else {
+            tokio::join!(one.ask(mine), two.ask(other)).into()
+        };
+        let outcomes = [codes(&replies[0]), codes(&replies[1])];
+        let done =
+            outcomes.iter().position(Vec::is_empty).unwrap_or_else(|| panic!("{mine} {other} {outcomes:?}"));
+        assert_eq!(outcomes[1 - done], ["CONFLICT"], "{mine} {other}");
+        first[done] += 1;
+    }
+    assert!(first[0] > 0 && first[1] > 0, "{first:?}");
+    let mut owner = app.test_database.as_superuser().connect().await.unwrap();
+    let odd: Vec<String> = sqlx::query_scalar(
+        "select a.id::text from accesses a
+         where a.version <> 2
+            or (select count(*) from partner_audit_events e where e.access_id = a.id) <> 1
+            or (select count(*) from customer_audit_events e where e.customer_id = a.customer_id) <> 1",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    assert_eq!(odd, [] as [&str; 0], "of {} accesses", pairs.len());
+}
+
+/// The managing partner opens the portal while another partner takes the customer over: whoever is first, a FULL portal and
+/// FULLY_MANAGED never stand side by side.
+#[tokio::test]
+async fn a_portal_is_never_full_beside_a_fully_managed_access() {
+    let mut world = World::default();
+    let (birch, cedar) = (world.partner("Birch"), world.partner("Cedar"));
+    let (ada, cid) = (world.partner_admin(birch, "Ada"), world.partner_admin(cedar, "Cid"));
+    let customers: Vec<_> = (0..12)
+        .map(|nth| {
+            let customer = world.customer(birch, &format!("Customer {nth}"), PortalAccess::ReadOnly);
+            world.access(birch, customer, Terms::co_managed());
+            let access = GlobalId::Access(customer, world.access(cedar, customer, Terms::co_managed()));
+            (GlobalId::Customer(customer), access)
+        })
+        .collect();
+    let app = App::start_with(world, 8).await;
+    let (ada, cid) = (app.sign_in(ada), app.sign_in(cid));
+    let rounds = customers.iter().enumerate().map(|(nth, (customer, access))| {
+        let opens = json!({ "customerId": customer.to_string(), "portalAccess": "FULL" });
+        let takes =
+            json!({ "accessId": access.to_string(), "operatingModel": "FULLY_MANAGED", "reason": "At once" });
+        let (ada, cid) = (ada.clone(), cid.clone());
+        async move {
+            let opened = async { codes(&mutate_customer(&ada, "setPortalAccess", opens).await) };
+            let changed = async { codes(&mutate(&cid, "changeOperatingModel", takes).await) };
+            if nth.is_multiple_of(2) {
+                tokio::join!(opened, changed)
+            } else {
+                let (changed, opened) = tokio::join!(changed, opened);
+                (opened, changed)
+            }
+        }
+    });
+    for (opened, changed) in join_all(rounds).await {
+        assert!(opened.is_empty() || opened == ["WRONG_STATE"], "{opened:?}");
+        assert_eq!(changed, [] as [&str; 0]);
+    }
+    let mut owner = app.test_database.as_superuser().connect().await.unwrap();
+    let levels: Vec<i16> = sqlx::query_scalar("select distinct portal_access from customers")
+        .fetch_all(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(levels, [1]);
 }

@@ -8,7 +8,7 @@ use crate::support::cast::Persona::{
 };
 use crate::support::cast::{Cast, Persona};
 use crate::support::database::TestDatabase;
-use crate::support::world::NOW;
+use crate::support::world::{NOW, days};
 
 const DENIED: &str = "42501";
 const CHECK_VIOLATED: &str = "23514";
@@ -91,6 +91,71 @@ async fn each_side_changes_its_own_half_of_its_own_accesses() {
     }
 }
 
+/// What opens posture the database opens no second time, whatever the gateway asks of it (DESIGN.md 6).
+#[tokio::test]
+async fn an_access_lives_once() {
+    let Wall { mut gateway, cast, database } = wall().await;
+    let (acme, bolt) = (cast.acme.access, cast.bolt.access);
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    let mut put = async |access, what: &str| {
+        owner
+            .execute(AssertSqlSafe(format!("update accesses set {what} where id = '{access}'")))
+            .await
+            .unwrap();
+    };
+    let trial_until = |end: i64| {
+        format!(
+            "status = 'TRIAL', ended_at = null, trial_started_at = '{}', trial_ends_at = '{}', trial_convert_by = '{}'",
+            days(end - 30).to_rfc3339(),
+            days(end).to_rfc3339(),
+            days(end + 30).to_rfc3339()
+        )
+    };
+    let set = |what: &str| format!("update accesses set version = version + 1, {what} where id = '{acme}'");
+    let convert = set(&format!("status = 'ACTIVE', trial_converted_at = '{}'", NOW.to_rfc3339()));
+    let end = set("status = 'ENDED', ended_at = now()");
+    let elect = set("trial_elected_model = 'CO_MANAGED'");
+    let never = || Err(CHECK_VIOLATED.to_owned());
+    let (active, held) = ("status = 'ACTIVE'", "status = 'SUSPENDED'");
+    let (over, ended) = (trial_until(-31), "status = 'ENDED', ended_at = now()");
+    for (state, persona, sql, outcome) in [
+        (active, PartnerAdmin, end.clone(), Ok(1)),
+        (active, PartnerAdmin, convert.clone(), never()),
+        (active, FullPortalAdmin, elect.clone(), never()),
+        (active, PartnerAdmin, set("status = 'TRIAL'"), never()),
+        (held, PartnerAdmin, set(active), Ok(1)),
+        (held, PartnerAdmin, end.clone(), Ok(1)),
+        (ended, PartnerAdmin, set("status = 'ACTIVE', ended_at = null"), never()),
+        (ended, PartnerAdmin, set("status = 'SUSPENDED', ended_at = null"), never()),
+        (ended, PartnerAdmin, set("privilege_ceiling = 2"), never()),
+        // The customer's last word stays the customer's.
+        (ended, FullPortalAdmin, set("customer_consent = 0"), Ok(1)),
+        (&trial_until(3), PartnerAdmin, convert.clone(), Ok(1)),
+        (&trial_until(-3), PartnerAdmin, convert.clone(), Ok(1)),
+        (&trial_until(3), PartnerAdmin, set(active), never()),
+        (&trial_until(3), PartnerAdmin, set(held), never()),
+        (&trial_until(3), PartnerAdmin, end.clone(), Ok(1)),
+        (&trial_until(3), FullPortalAdmin, elect.clone(), Ok(1)),
+        (&trial_until(-3), FullPortalAdmin, elect.clone(), never()),
+        // The time to convert it is over.
+        (&over, PartnerAdmin, convert.clone(), never()),
+        (&over, PartnerAdmin, end.clone(), Ok(1)),
+    ] {
+        put(acme, "ended_at = null, status = 'ACTIVE'").await;
+        put(acme, state).await;
+        assert_eq!(attempt(&mut gateway, persona, &sql).await, outcome, "{state}, {persona:?}: {sql}");
+    }
+    // A conversion by the way widens nothing either: not of one's own, and not of others'.
+    put(bolt, &trial_until(3)).await;
+    let sql = format!(
+        "update accesses set version = version + 1, status = 'ACTIVE', trial_converted_at = '{}', operating_model = 'FULLY_MANAGED' \
+         where id = '{bolt}'",
+        NOW.to_rfc3339()
+    );
+    assert_eq!(attempt(&mut gateway, PartnerAdmin, &sql).await, Err(DENIED.to_owned()));
+    assert_eq!(attempt(&mut gateway, RivalAdmin, &sql).await, Ok(0));
+}
+
 #[tokio::test]
 async fn events_are_added_to_the_own_logs_alone_and_never_changed() {
     let Wall { mut gateway, cast, database: _database } = wall().await;
@@ -100,12 +165,25 @@ async fn events_are_added_to_the_own_logs_alone_and_never_changed() {
              values ('{id}', gen_random_uuid(), now(), 'a', '{owner}')"
         )
     };
+    let told = |customer: &str, partner: &str| {
+        format!(
+            "insert into customer_audit_events (customer_id, partner_id, id, at, actor, action) \
+             values ('{customer}', '{partner}', gen_random_uuid(), now(), 'a', 'told')"
+        )
+    };
     let (birch, cedar) = (cast.birch.to_string(), cast.cedar.to_string());
     let (acme, dune) = (cast.acme.customer.to_string(), cast.dune.customer.to_string());
     let denied = || Err(DENIED.to_owned());
     for (persona, sql, outcome) in [
         (Persona::PartnerAdmin, record("partner", "own", &birch), Ok(1)),
-        (Persona::PartnerAdmin, record("customer", "own", &acme), Ok(1)),
+        // In the own partner's name: by it other partners are not told.
+        (Persona::PartnerAdmin, told(&acme, &birch), Ok(1)),
+        (Persona::PartnerAdmin, told(&acme, &cedar), denied()),
+        (Persona::PartnerAdmin, record("customer", "unnamed", &acme), denied()),
+        (Persona::Operator, told(&cast.bolt.customer.to_string(), &birch), Ok(1)),
+        (Persona::Operator, told(&acme, &birch), denied()),
+        (Persona::PlatformAdmin, record("customer", "unnamed", &acme), denied()),
+        (Persona::PlatformAdmin, told(&acme, &birch), denied()),
         (Persona::PartnerAdmin, record("partner", "rival", &cedar), denied()),
         (Persona::PartnerAdmin, record("customer", "of a rival", &dune), denied()),
         // A customer's decision stands in its partner's log, too.

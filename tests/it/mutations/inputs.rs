@@ -1,0 +1,83 @@
+//! A document of mutations is done as far as it can be read, or not at all: an input that no scalar can hold is found before the
+//! mutations ahead of it are done, wherever it stands.
+
+use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::graphql::schema;
+use serde_json::json;
+
+use super::{codes, everything, recorded};
+use crate::support::app::App;
+use crate::support::cast::{Cast, Persona};
+
+#[tokio::test]
+async fn nothing_is_done_of_a_document_with_an_input_that_cannot_be_read() {
+    let cast = Cast::new();
+    let bolt = GlobalId::Access(cast.bolt.customer, cast.bolt.access);
+    let app = App::start(cast.world).await;
+    let before = everything(&app).await;
+    let grants = format!(r#"setPartnerConsent(input: {{ accessId: "{bolt}", consent: MANAGE"#);
+    let first = format!("a: {grants} }}) {{ userErrors {{ code }} }}");
+    let client = app.sign_in(Persona::ReadOnlyPortalAdmin);
+    for (head, rest, variables) in [
+        ("mutation", format!(r#"b: {grants}, until: "tomorrow" }}) {{ userErrors {{ code }} }}"#), json!({})),
+        ("mutation", format!("b: {grants}, until: 5 }}) {{ userErrors {{ code }} }}"), json!({})),
+        (
+            "mutation",
+            format!("b: {grants}, expectedVersion: 99999999999 }}) {{ userErrors {{ code }} }}"),
+            json!({}),
+        ),
+        (
+            "mutation ($u: DateTime)",
+            format!("b: {grants}, until: $u }}) {{ userErrors {{ code }} }}"),
+            json!({ "u": "2026-13-01T00:00:00Z" }),
+        ),
+        (
+            r#"mutation ($u: DateTime = "never")"#,
+            format!("b: {grants}, until: $u }}) {{ userErrors {{ code }} }}"),
+            json!({}),
+        ),
+        (
+            "mutation ($i: SetPartnerConsentInput!)",
+            "... { b: setPartnerConsent(input: $i) { userErrors { code } } }".to_owned(),
+            json!({ "i": { "accessId": bolt.to_string(), "consent": "MANAGE", "until": "soon" } }),
+        ),
+    ] {
+        let reply = client.query(&format!("{head} {{ {first} {rest} }}"), variables).await;
+        assert_eq!(codes(&reply), ["BAD_USER_INPUT"], "{}", reply.text);
+        let message = reply.body["errors"][0]["message"].as_str().unwrap();
+        assert!(
+            message.contains("`input.until`") || message.contains("`input.expectedVersion`"),
+            "{message}"
+        );
+        client.goes_on_after(&reply, &rest).await;
+    }
+    assert_eq!(everything(&app).await, before);
+    // Prices are decimals.
+    let bad = r#"mutation { setPricing(input: { licenseModel: PER_SCAN, unitCost: "1,50", prepaidUnitCost: "1", currency: "EUR" }) {
+        userErrors { code } } }"#;
+    let reply = app.sign_in(Persona::PlatformAdmin).ask(bad).await;
+    assert_eq!(codes(&reply), ["BAD_USER_INPUT"]);
+    assert!(reply.text.contains("`input.unitCost`: "), "{}", reply.text);
+
+    // What is well written is done, by variables and by default.
+    let document = format!(
+        r#"mutation ($u: DateTime = "2026-08-01T00:00:00Z") {{ {first} b: {grants}, until: $u }}) {{ userErrors {{ code }} }} }}"#
+    );
+    let reply = client.ask(&document).await;
+    assert_eq!(
+        reply.body["data"],
+        json!({ "a": { "userErrors": [] }, "b": { "userErrors": [] } }),
+        "{}",
+        reply.text
+    );
+    assert_eq!(recorded(&app, "access.consent_changed").await.len(), 4);
+}
+
+/// The scalars whose values are looked at before: one more is one more to look at.
+#[test]
+fn every_scalar_is_known() {
+    let sdl = schema().sdl();
+    let scalars: Vec<_> = sdl.lines().filter_map(|line| line.strip_prefix("scalar ")).collect();
+    let names: Vec<_> = scalars.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["Date", "DateTime", "Decimal"]);
+}
