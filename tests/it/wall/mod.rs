@@ -14,5 +14,4 @@ mod permits;
 mod roles;
 mod sales;
 pub(crate) mod worlds;
-mod write_mutants;
 mod writes;
