@@ -10,6 +10,11 @@ use super::*;
 use crate::graphql::sdl;
 use crate::policy::Operation;
 
+/// The record of `./prove`, which the integration tests keep, too.
+#[path = "../../../tests/it/support/size.rs"]
+#[expect(dead_code, reason = "how many worlds is the proofs' to ask")]
+mod size;
+
 /// What a schema consists of, as far as the tables speak of it.
 #[derive(Default)]
 struct Api {
@@ -164,6 +169,7 @@ fn every_field_has_its_class() {
             writeln!(text, "{parent}.{}: {}", field.name.node, class.as_deref().unwrap_or("open")).unwrap();
         }
     }
+    size::tried("fields of the schema that have their class", text.lines().count());
     insta::assert_snapshot!(text);
 }
 

@@ -9,6 +9,7 @@ mod deeds;
 mod everybody;
 mod inputs;
 mod evidence;
+mod keys;
 mod life;
 mod operating_model;
 mod pricing;

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use posture_gateway::store::seed::{Membership, World};
 use serde::Serialize;
 use serde_json::{Value, json};
+use sqlx::ConnectOptions as _;
+
+use crate::support::database::TestDatabase;
 
 /// What differs in one table.
 pub(super) struct Difference {
@@ -80,10 +83,10 @@ fn prepaid_assignments(world: &World) -> Vec<Value> {
 }
 
 /// A table, its key and its rows.
-type Table = (&'static str, &'static [&'static str], Vec<Value>);
+pub(super) type Table = (&'static str, &'static [&'static str], Vec<Value>);
 
 /// Every table, those that others refer to first.
-fn tables(world: &World) -> Vec<Table> {
+pub(super) fn tables(world: &World) -> Vec<Table> {
     const OF_TENANT: &[&str] = &["customer_id", "id"];
     const OF_ACCESS: &[&str] = &["customer_id", "access_id"];
     vec![
@@ -254,4 +257,42 @@ pub(super) fn sql(differences: &[Difference]) -> String {
         .chain(partners.iter().map(|own| own.update()));
     let alter = |how: &str| LOGS.map(|log| format!("alter table {log} {how} trigger only_grows;\n")).concat();
     format!("begin;\n{}{}{}commit;", alter("disable"), statements.collect::<String>(), alter("enable"))
+}
+
+/// Tables whose rows follow from others', or are nobody's to read.
+const FOLLOWS: [&str; 13] = [
+    "_sqlx_migrations",
+    // Histories and chains, which triggers keep.
+    "access_history",
+    "assignment_history",
+    // Only uploads read and write these.
+    "component_sources",
+    "customer_audit_heads",
+    // A user's own: nobody meets another's.
+    "idempotency_keys",
+    "latest_uploads",
+    "partner_audit_heads",
+    "partner_user_history",
+    // Counts, which triggers keep.
+    "posture_due",
+    "posture_rollups",
+    "usage_assets",
+    "usage_scans",
+];
+
+/// A new table is changed where it is hidden, or says why not.
+#[tokio::test]
+async fn every_table_of_the_catalogue_is_changed_or_follows() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    let all: Vec<String> = sqlx::query_scalar(
+        "select relname::text from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') order by 1",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    let world = World::default();
+    let changed: Vec<&str> = tables(&world).into_iter().map(|(table, ..)| table).collect();
+    let rest: Vec<_> = all.iter().map(String::as_str).filter(|table| !changed.contains(table)).collect();
+    assert_eq!(rest, FOLLOWS);
 }

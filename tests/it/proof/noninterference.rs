@@ -4,7 +4,7 @@
 //! The worlds of a seed form a chain in one database: each differs from the one before in what is hidden from one viewer,
 //! who is asked the same before and after. Each time somebody to whom a changed row is shown must see the change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{AccessId, CustomerId, FindingId, PartnerId, UserId};
@@ -13,7 +13,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
 use super::changes::change;
-use super::difference::{Difference, differences, sql};
+use super::difference::{Difference, differences, sql, tables};
 use super::eyes::{Eyes, Who};
 use super::queries::{Page, query};
 use super::size;
@@ -37,6 +37,8 @@ struct Tally {
     comparisons: usize,
     pages: usize,
     hidden: usize,
+    /// The tables of which something was changed.
+    changed: BTreeSet<&'static str>,
     /// By table: how often somebody saw a changed row change.
     seen: BTreeMap<&'static str, usize>,
 }
@@ -320,6 +322,7 @@ async fn step(
     let changes = differences(&before, &after);
     tally.viewers += 1;
     tally.rows += changes.iter().map(|change| change.rows().count()).sum::<usize>();
+    tally.changed.extend(changes.iter().map(|change| change.table));
 
     let eyes = Eyes::of(&before, viewer);
     let shown = eyes.shown();
@@ -415,12 +418,19 @@ async fn what_is_hidden_changes_no_answer() {
     size::tried("worlds changed where it is hidden", tried);
     size::tried("viewers from whom it is hidden", tally.viewers);
     size::tried("hidden rows changed, added and taken away", tally.rows);
+    size::tried("tables in which they are", tally.changed.len());
     size::tried("answers compared before and after", tally.comparisons);
     size::tried("of them pages after a cursor", tally.pages);
     size::tried("changes shown to somebody else, who saw them", tally.seen.values().sum());
     // Else it would have been proven of nothing; a few worlds may be as poor as they are.
     if tried >= usize::try_from(WORLDS).unwrap() {
         assert_eq!(tally.seen.values().sum::<usize>(), tally.viewers, "each change has somebody who sees it");
+        let unchanged: Vec<_> = tables(&World::default())
+            .into_iter()
+            .map(|(table, ..)| table)
+            .filter(|table| !tally.changed.contains(table))
+            .collect();
+        assert_eq!(unchanged, [] as [&str; 0], "nothing hidden is ever changed in these");
         let tables: Vec<_> = tally.seen.keys().collect();
         assert!(tables.len() >= 10, "changes were seen of {tables:?} alone");
         // As many as viewers, on the whole: some see everything of what there is, and some meet a denial in each document.

@@ -1,5 +1,6 @@
 //! Nothing is kept longer than a request: the moment something changes, the next request of everybody, on every
-//! connection of every gateway, obeys it, when it hides and when it shows again.
+//! connection of every gateway, obeys it, when it hides and when it shows again; whether it is changed past the gateways or by a
+//! mutation that one of them does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -40,6 +41,18 @@ enum Change {
     Unregister(UserId),
     /// The API key that a program signs in by, in this table.
     RevokeKey(&'static str, UserId),
+    /// What somebody does by a mutation of the first gateway; it takes an access, a customer or a user, and this beside it.
+    Mutation(UserId, &'static str, On, &'static str),
+}
+
+/// What a mutation is told to change.
+#[derive(Clone, Copy, Debug)]
+enum On {
+    Access,
+    Customer,
+    User(UserId),
+    /// The access, and whose assignment to it.
+    Assignment(UserId),
 }
 
 /// What a change is made to.
@@ -91,6 +104,22 @@ impl Change {
                 (set(portal), set(PortalAccess::Full))
             }
             Self::Time(_) => return None,
+            Self::Mutation(_, _, on, _) => {
+                let Terms { status, model, ceiling, consent, .. } = terms;
+                let back = match on {
+                    On::Access => format!(
+                        "update accesses set status = '{status}', ended_at = null, operating_model = '{model}', \
+                         privilege_ceiling = {}, customer_consent = {} where id = '{access}'; \
+                         update subscriptions set status = 'ACTIVE' where access_id = '{access}'",
+                        rank(*ceiling),
+                        rank(*consent)
+                    ),
+                    On::Customer => Self::Portal(PortalAccess::Full).sql(of)?.1,
+                    On::User(user) => Self::Disable(user).sql(of)?.1,
+                    On::Assignment(user) => Self::Unassign(user).sql(of)?.1,
+                };
+                (String::new(), back)
+            }
             Self::Disable(user) => (
                 format!("update users set disabled_at = '2026-06-15Z' where id = '{user}'"),
                 format!("update users set disabled_at = null where id = '{user}'"),
@@ -243,6 +272,7 @@ impl Cast {
             cases.push(Case { change, of, who: self.admin, ask, then });
         }
         let (admin, operator, scanner) = (self.admin, self.operator, self.scanner);
+        self.by_mutation(&mut cases);
         let (of, _) = self.sell(managed);
         cases.push(Case {
             change: Change::Disable(admin),
@@ -301,6 +331,46 @@ impl Cast {
         ];
         cases.extend(by_key.map(|(change, ask, then)| Case { change, of, who, ask, then }));
         cases
+    }
+}
+
+impl Cast {
+    /// Every mutation that hides something from somebody, done by a colleague or by the customer.
+    fn by_mutation(&mut self, cases: &mut Vec<Case>) {
+        let (posture, security) = (Ask::Field("posture"), Ask::Field("securityConfiguration"));
+        let (admin, operator, colleague) = (self.admin, self.operator, self.others[0]);
+        let by_colleague = [
+            (
+                "changeOperatingModel",
+                On::Access,
+                "operatingModel: CUSTOMER_MANAGED, reason: \"as agreed\"",
+                admin,
+                posture,
+                "OPERATING_MODEL",
+            ),
+            (
+                "setPrivilegeCeiling",
+                On::Access,
+                "ceiling: SUPPORT, reason: \"as agreed\"",
+                admin,
+                security,
+                "PRIVILEGE",
+            ),
+            ("suspendAccess", On::Access, "reason: \"unpaid\"", admin, posture, "ACCESS_STATUS"),
+            ("endAccess", On::Access, "reason: \"cancelled\"", admin, posture, "ACCESS_STATUS"),
+            ("assignOperator", On::Assignment(operator), "assigned: false", operator, posture, "nothing"),
+            ("disableUser", On::User(admin), "", admin, posture, "UNAUTHENTICATED"),
+        ];
+        for (field, on, input, who, ask, then) in by_colleague {
+            let (of, _) = self.sell(Terms::fully_managed());
+            cases.push(Case { change: Change::Mutation(colleague, field, on, input), of, who, ask, then });
+        }
+        let (of, own) = self.sell(Terms::fully_managed());
+        let change = Change::Mutation(own, "setPartnerConsent", On::Access, "consent: NONE");
+        cases.push(Case { change, of, who: admin, ask: posture, then: "CONSENT" });
+        let (of, own) = self.sell(Terms::customer_managed());
+        let change = Change::Mutation(colleague, "setPortalAccess", On::Customer, "portalAccess: DISABLED");
+        cases.push(Case { change, of, who: own, ask: posture, then: "PORTAL_ACCESS" });
     }
 }
 
@@ -387,6 +457,25 @@ impl Gateways {
 
     async fn make(&mut self, change: Change, of: &Subject, is_made: bool) {
         match (change.sql(of), change) {
+            (_, Change::Mutation(user, field, on, input)) if is_made => {
+                let access = GlobalId::Access(of.customer, of.access);
+                let on = match on {
+                    On::Access => format!("accessId: \"{access}\""),
+                    On::Customer => format!("customerId: \"{}\"", GlobalId::Customer(of.customer)),
+                    On::User(user) => format!("userId: \"{}\"", GlobalId::User(user)),
+                    On::Assignment(user) => {
+                        format!("accessId: \"{access}\", operatorId: \"{}\"", GlobalId::User(user))
+                    }
+                };
+                let document = format!(
+                    "mutation {{ {field}(input: {{ {on}, {input} }}) {{ userErrors {{ code message }} }} }}"
+                );
+                let data = self.apps[0].sign_in(user).data(&document).await;
+                assert_eq!(data[field]["userErrors"], serde_json::json!([]), "{change:?}");
+            }
+            (Some((_, undo)), Change::Mutation(..)) => {
+                self.holder.execute(AssertSqlSafe(undo)).await.unwrap();
+            }
             (Some((make, undo)), _) => {
                 let sql = if is_made { make } else { undo };
                 let done = self.holder.execute(AssertSqlSafe(sql)).await.unwrap();
@@ -484,13 +573,16 @@ async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
         let again = gateways.ask(&[*who], *ask, of).await;
         for ((_, reply), (_, first)) in again.iter().zip(&warm) {
             assert_eq!(ask.outcome(reply), "shown", "after {change:?} was taken back: {}", reply.text);
-            if let Ask::Field(_) = ask {
+            // A mutation has left events behind.
+            if let (Ask::Field(_), false) = (ask, matches!(change, Change::Mutation(..))) {
                 assert_eq!(reply.text, first.text, "after {change:?} was taken back");
             }
         }
         requests += 3 * warm.len() + everybody.len();
     }
     tried("changes that the next request obeyed", cases.len());
+    let by_mutation = cases.iter().filter(|case| matches!(case.change, Change::Mutation(..)));
+    tried("of them changes by a mutation", by_mutation.count());
     tried("connections of gateways that had to obey", gateways.known.len());
     tried("requests around changes", requests);
 }

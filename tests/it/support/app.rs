@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor as _};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
 
 use super::database::TestDatabase;
 use super::world::{NOW, World};
@@ -42,6 +43,19 @@ pub(crate) struct App {
     keys: Arc<TempDir>,
     http: reqwest::Client,
     url: String,
+    life: Arc<Life>,
+}
+
+/// A gateway that runs for as long as it or one of its clients is there, and its database with it.
+struct Life {
+    server: AbortHandle,
+    _database: TestDatabase,
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 impl App {
@@ -110,10 +124,10 @@ impl App {
             personas: None,
         });
         let url = format!("{at}/graphql");
-        // Ends with the test's runtime.
-        tokio::spawn(serve(listener, router, limits, std::future::pending()));
+        let server = tokio::spawn(serve(listener, router, limits, std::future::pending())).abort_handle();
+        let life = Arc::new(Life { server, _database: test_database.clone() });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { clock, test_database, database, key, keys, http, url }
+        Self { clock, test_database, database, key, keys, http, url, life }
     }
 
     /// A client with a user's token, valid for ten years.
@@ -157,6 +171,7 @@ impl App {
             url: self.url.clone(),
             headers: Vec::new(),
             database: self.database.clone(),
+            _life: Arc::clone(&self.life),
         }
     }
 
@@ -188,6 +203,7 @@ pub(crate) struct Client {
     url: String,
     headers: Vec<(String, String)>,
     database: Database,
+    _life: Arc<Life>,
 }
 
 impl Client {

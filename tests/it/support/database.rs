@@ -1,27 +1,58 @@
 //! A database of its own for each test, on one private server for the whole binary.
 //!
-//! `template1` is migrated once; each test's database is a copy of it. Nothing is dropped: the server's folder goes
-//! with the process.
+//! `template1` is migrated once; each test's database is a copy of it. The last ones that nobody holds any more are dropped
+//! when the next are made, so that ten thousand worlds take no more disk than a hundred; the rest goes with the process.
 
 use std::{
     fs,
     path::PathBuf,
     process,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
 use posture_gateway::private_postgres::{Options, PrivatePostgres, SUPERUSER};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::OnceCell;
 
 const FOLDER_PREFIX: &str = "posture-gateway-test-";
 
-/// A migrated, empty database that no other test sees.
+/// Databases that nobody holds any more and that are still there: dropping one costs more than making one, so a usual run
+/// drops few.
+const SPARE: usize = 100;
+
+/// The names of those databases.
+static RELEASED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A migrated, empty database that no other test sees. It is there for as long as a clone of this is.
 #[derive(Clone)]
 pub(crate) struct TestDatabase {
     server: &'static PrivatePostgres,
-    name: String,
+    name: Arc<Name>,
+}
+
+struct Name(String);
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        RELEASED.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+    }
+}
+
+/// Drops databases, connections and all: a gateway that has just ended may not have hung up yet.
+async fn remove(connection: &mut PgConnection, names: &[String]) {
+    for name in names {
+        connection.execute(AssertSqlSafe(format!("drop database {name} with (force)"))).await.unwrap();
+    }
+}
+
+/// The released databases, once there are too many.
+fn superfluous() -> Vec<String> {
+    let mut released = RELEASED.lock().unwrap_or_else(PoisonError::into_inner);
+    if released.len() < SPARE { Vec::new() } else { std::mem::take(&mut released) }
 }
 
 impl TestDatabase {
@@ -31,9 +62,10 @@ impl TestDatabase {
         let server = server().await;
         let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let mut connection = server.options(SUPERUSER, "postgres").connect().await.unwrap();
+        remove(&mut connection, &superfluous()).await;
         connection.execute(AssertSqlSafe(format!("create database {name}"))).await.unwrap();
         connection.close().await.unwrap();
-        Self { server, name }
+        Self { server, name: Arc::new(Name(name)) }
     }
 
     /// How to connect as the superuser, who owns everything and sees past every policy.
@@ -43,12 +75,12 @@ impl TestDatabase {
 
     /// How to connect as a role of the migrations.
     pub(crate) fn as_role(&self, role: &str) -> PgConnectOptions {
-        self.server.options(role, &self.name)
+        self.server.options(role, &self.name.0)
     }
 
     /// The same as a URL, for a process of its own.
     pub(crate) fn url(&self, role: &str) -> String {
-        self.server.url(role, &self.name)
+        self.server.url(role, &self.name.0)
     }
 }
 
@@ -95,6 +127,31 @@ async fn every_test_has_a_database_of_its_own() {
     let found: Option<String> =
         sqlx::query_scalar("select to_regclass('only_here')::text").fetch_one(&mut there).await.unwrap();
     assert_eq!(found, None);
+}
+
+#[tokio::test]
+async fn a_database_is_there_for_as_long_as_somebody_holds_it() {
+    let database = TestDatabase::create().await;
+    let (name, other) = (database.name.0.clone(), database.clone());
+    let is_released = || RELEASED.lock().unwrap().contains(&name);
+    drop(database);
+    assert!(!is_released());
+    // Connected still, as a gateway is that has just ended.
+    let _held = other.as_superuser().connect().await.unwrap();
+    let server = other.server;
+    drop(other);
+    let mut connection = server.options(SUPERUSER, "postgres").connect().await.unwrap();
+    // Unless a test beside this one was just making room.
+    if is_released() {
+        RELEASED.lock().unwrap().retain(|own| *own != name);
+        remove(&mut connection, &[name.clone()]).await;
+        let left: i64 = sqlx::query_scalar("select count(*) from pg_database where datname = $1")
+            .bind(&name)
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(left, 0, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::{self, Membership, World, deterministic_id};
 
 /// The instant at which every world is looked at.
-pub(super) fn now() -> DateTime<Utc> {
+pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_772_000_000, 0).unwrap()
 }
 

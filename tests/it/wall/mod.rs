@@ -2,16 +2,17 @@
 
 #![expect(clippy::indexing_slicing, clippy::panic, reason = "helpers fail a test as a test does")]
 
-mod builder;
+pub(crate) mod builder;
 mod catalogue;
 mod expected;
 mod grants;
 mod ingest;
-mod matrix;
+pub(crate) mod matrix;
 mod mutants;
-mod observed;
+pub(crate) mod observed;
+mod permits;
 mod roles;
 mod sales;
 mod scans;
-mod worlds;
+pub(crate) mod worlds;
 mod writes;

@@ -12,7 +12,8 @@ use super::observed::{RELATIONS, Shown, difference, read};
 use super::worlds::exhaustive;
 use crate::support::size;
 
-/// What stands in policies, by what it answers: each is tried in the place of each other.
+/// What stands in policies, by what it answers: each is tried in the place of each other, as is each column of ids in the place
+/// of each other.
 const FAMILIES: &[&[&str]] = &[
     &[
         "gate.enabled_viewer()",
@@ -37,6 +38,8 @@ const EQUIVALENT: &[&str] = &[
     // The own partner is among those that `met_partners` finds, and asked for first because that is cheaper.
     "partners: gate.admin_partner() ->",
     "partners: gate.operator_partner() ->",
+    "partners: id -> parent_id, place 0",
+    "partners: id -> parent_id, place 1",
     // COMMERCIAL and POSTURE open with the same portal.
     "own_commercial and own_posture: ",
     // The ids of accesses are unique; the customer leads to the index.
@@ -138,8 +141,12 @@ struct Break {
 
 /// Every policy for the gateway's role: dropped, opened, and asking each other function in turn.
 async fn policies(owner: &mut PgConnection) -> Vec<Break> {
-    let policies: Vec<(String, String, String)> = sqlx::query_as(
-        "select tablename::text, policyname::text, qual from pg_policies where 'posture_gateway' = any (roles) order by 1",
+    let policies: Vec<(String, String, String, Vec<String>)> = sqlx::query_as(
+        "select tablename::text, policyname::text, qual,
+                array(select attname::text from pg_attribute
+                      where attrelid = format('%I.%I', schemaname, tablename)::regclass and atttypid = 'uuid'::regtype and attnum > 0
+                      order by attnum)
+         from pg_policies where 'posture_gateway' = any (roles) order by 1",
     )
     .fetch_all(owner)
     .await
@@ -147,7 +154,7 @@ async fn policies(owner: &mut PgConnection) -> Vec<Break> {
     // One for each relation but the view.
     assert_eq!(policies.len(), RELATIONS.len() - 1);
     let mut breaks = Vec::new();
-    for (table, policy, rule) in policies {
+    for (table, policy, rule, ids) in policies {
         let relation = *RELATIONS.iter().find(|(relation, _)| *relation == table).unwrap();
         let mut add = |name: String, sql: String| breaks.push(Break { name, sql, relations: vec![relation] });
         add(format!("{table}: dropped"), format!("drop policy {policy} on {table}"));
@@ -170,6 +177,9 @@ async fn policies(owner: &mut PgConnection) -> Vec<Break> {
                 }
             }
         }
+        for (what, broken) in other_columns(&rule, &table, &ids) {
+            add(format!("{table}: {what}"), alter(&broken));
+        }
         // An `exists` about any row, not those that have to do with the row in question.
         for (nth, tie) in rule.match_indices(&format!(" = {table}.")) {
             let start = rule[..nth].rfind('(').unwrap();
@@ -179,6 +189,37 @@ async fn policies(owner: &mut PgConnection) -> Vec<Break> {
         }
     }
     breaks
+}
+
+/// Where a word stands in a rule by itself: no part of a longer one.
+fn words<'r>(rule: &'r str, word: &'r str) -> impl Iterator<Item = usize> {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    rule.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let before = rule[..*at].chars().next_back();
+        let after = rule[at + word.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+/// A rule that asks another column of ids of its table, at each place and with each of them.
+fn other_columns(rule: &str, table: &str, ids: &[String]) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for column in ids {
+        // Alone, or with the table's name.
+        for prefix in [String::new(), format!("{table}.")] {
+            let asked = format!("{prefix}{column}");
+            for (nth, at) in words(rule, &asked).enumerate() {
+                for other in ids.iter().filter(|other| *other != column) {
+                    let (before, after) = (&rule[..at], &rule[at + asked.len()..]);
+                    all.push((
+                        format!("{asked} -> {other}, place {nth}"),
+                        format!("{before}{prefix}{other}{after}"),
+                    ));
+                }
+            }
+        }
+    }
+    all
 }
 
 /// Every rule of [`RULES`], broken.

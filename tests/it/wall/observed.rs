@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Executor, PgConnection};
 use super::builder::now;
 
 /// Relation to the keys of its visible rows.
-pub(super) type Shown = BTreeMap<&'static str, BTreeSet<String>>;
+pub(crate) type Shown = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Every relation that the gateway may read, with what tells whose a row is.
 pub(super) const RELATIONS: &[(&str, &str)] = &[
@@ -74,7 +74,7 @@ pub(super) async fn begin(connection: &mut PgConnection, viewer: &str, instant: 
 }
 
 /// What a viewer sees, in a transaction of its own.
-pub(super) async fn observe(gateway: &mut PgConnection, viewer: UserId) -> Shown {
+pub(crate) async fn observe(gateway: &mut PgConnection, viewer: UserId) -> Shown {
     begin(gateway, &viewer.to_string(), &now().to_rfc3339()).await;
     let shown = read(gateway, RELATIONS).await;
     gateway.execute("rollback").await.unwrap();

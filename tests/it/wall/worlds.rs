@@ -115,7 +115,7 @@ pub(super) fn exhaustive() -> World {
 }
 
 /// A small world that dice made.
-pub(super) fn generated(seed: u64) -> World {
+pub(crate) fn generated(seed: u64) -> World {
     let mut dice = Dice::new(seed);
     let mut b = Builder::default();
     let mut partners: Vec<PartnerId> = Vec::new();

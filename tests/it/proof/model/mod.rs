@@ -9,6 +9,7 @@ mod names;
 mod nouns;
 mod page;
 mod sdl;
+mod walls;
 
 use std::collections::BTreeSet;
 
@@ -40,6 +41,8 @@ const PAGES: usize = 2;
 
 /// Of how many documents one is chosen.
 const CANDIDATES: usize = 6;
+/// In one world of so many a field is looked for.
+const TURNS: usize = 10;
 
 /// What was tried.
 #[derive(Default)]
@@ -84,13 +87,19 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
     users.push(nobody);
     let first = dice.below(users.len());
     users.rotate_left(first);
+    // What this world looks for, by its number alone: what other worlds were answered would be missing where it is tried again.
+    let turn = usize::try_from(seed % u64::try_from(TURNS).unwrap()).unwrap();
+    let mut wanted: BTreeSet<String> =
+        sdl.coordinates_of_queries().into_iter().skip(turn).step_by(TURNS).collect();
     for (number, user) in (0..QUERIES).zip(users.iter().cycle()) {
         let client = if *user == nobody { app.anonymous() } else { app.sign_in(*user) };
         let model = Model::new(&rows, NOW, *user);
         let placement = if dice.one_in(2) { Placement::Extensions } else { Placement::Errors };
-        let document = chosen(&mut dice, &values, &model, sdl, &all.reached);
+        let document = chosen(&mut dice, &values, &model, sdl, &wanted);
         let asked = Asked { seed, rows: &rows, model: &model, sdl, client: &client, app: &app, placement };
-        asked.with_pages(&document, all).await;
+        for field in asked.with_pages(&document, all).await {
+            wanted.remove(&field);
+        }
         all.viewers += usize::from(number < users.len() as u64);
     }
     // Few are told who could see them and how they are secured, and dice seldom ask them.
@@ -112,18 +121,18 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
     }
 }
 
-/// A document of dice; mostly of several the one that asks what nobody was answered yet, and to which the model has most to
-/// say, for most that dice ask is answered with null.
+/// A document of dice; mostly of several the one that asks most of what is looked for, and to which the model has most to say,
+/// for most that dice ask is answered with null.
 fn chosen(
     dice: &mut Dice,
     values: &Values,
     model: &Model<'_>,
     sdl: &Sdl,
-    reached: &BTreeSet<String>,
+    wanted: &BTreeSet<String>,
 ) -> Query {
     let says = |document: &Query| {
         let whole = answer(model, sdl, &parse_query(document.text()).unwrap(), &json!({}));
-        let new = whole.reached.difference(reached).count();
+        let new = whole.reached.intersection(wanted).count();
         100 * new + whole.reached.len() + whole.hidden.len().min(10)
     };
     let candidates = if dice.one_in(4) { 1 } else { CANDIDATES };
@@ -142,11 +151,13 @@ struct Asked<'a, 'w> {
 }
 
 impl Asked<'_, '_> {
-    /// Sends a document, and again with the cursors of the answer.
-    async fn with_pages(&self, document: &Query, all: &mut Tried) {
+    /// Sends a document, and again with the cursors of the answer; says which fields were answered.
+    async fn with_pages(&self, document: &Query, all: &mut Tried) -> BTreeSet<String> {
         let mut cursors: Vec<Option<String>> = vec![None; document.pages.len()];
+        let mut reached = BTreeSet::new();
         for _ in 0..=PAGES {
-            let body = self.compare(&document.text_with(&cursors), all).await;
+            let (body, answered) = self.compare(&document.text_with(&cursors), all).await;
+            reached.extend(answered);
             let found: Vec<_> =
                 document.pages.iter().map(|page| next(&body["data"], &page.path, page)).collect();
             if found.iter().all(Option::is_none) {
@@ -154,9 +165,10 @@ impl Asked<'_, '_> {
             }
             cursors = found;
         }
+        reached
     }
 
-    async fn compare(&self, text: &str, all: &mut Tried) -> Value {
+    async fn compare(&self, text: &str, all: &mut Tried) -> (Value, BTreeSet<String>) {
         let client = match self.placement {
             Placement::Errors => self.client.clone(),
             Placement::Extensions => self.client.hidden_in_extensions(),
@@ -179,8 +191,8 @@ impl Asked<'_, '_> {
         }
         all.answers += 1;
         all.hidden += whole.hidden.len();
-        all.reached.extend(whole.reached);
-        reply.body
+        all.reached.extend(whole.reached.iter().cloned());
+        (reply.body, whole.reached)
     }
 }
 
