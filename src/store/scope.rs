@@ -416,14 +416,12 @@ impl Snapshot {
         let viewer = self.viewer.ok_or(StoreError::Closed)?;
         let record = recording(viewer, self.now, reads);
         let reader = self.reader.lock().await.take();
-        match reader.and_then(|mut reader| reader.open.take()) {
-            Some(open) => open.end(&format!("commit; {record}")).await,
-            None => {
-                let mut open = self.database.open(&record).await?;
-                open.ended = true;
-                Ok(())
-            }
+        if let Some(open) = reader.and_then(|mut reader| reader.open.take()) {
+            return open.end(&format!("commit; {record}")).await;
         }
+        let mut open = self.database.open(&record).await?;
+        open.ended = true;
+        Ok(())
     }
 
     /// Ends the snapshot, if it was ever opened.

@@ -149,7 +149,6 @@ impl Partner {
 
     /// Which of its customers use a component, by the component's name, then by customer: of the customers whose posture the
     /// viewer sees as that partner, and no others.
-    #[expect(clippy::too_many_arguments, reason = "those of a page, and one more")]
     #[graphql(directive = aggregate_directive::apply(DataClass::Posture))]
     async fn component_search(
         &self,
