@@ -77,6 +77,10 @@ const OPEN: &[&str] = &[
     "PricingPayload",
     "PartnerPayload",
     "UserPayload",
+    "ScanPayload",
+    "ScanSchedulesPayload",
+    "ScanSchedulePayload",
+    "DeleteScanSchedulePayload",
     "UserError",
     "Viewer",
     "Partner",
@@ -119,6 +123,9 @@ const DECIDED_OTHERWISE: &[(&str, &str)] = &[
         "UserPayload.customerUser",
         "asked after the change, in the mutation's own snapshot; null where the gate denies",
     ),
+    ("ScanPayload.scan", "as by `node`, in the mutation's own snapshot; null where the gate denies"),
+    ("ScanSchedulesPayload.scanSchedules", "each as `ScanPayload.scan`; left out where the gate denies"),
+    ("ScanSchedulePayload.scanSchedule", "as `ScanPayload.scan`"),
 ];
 
 /// The rule of every stream: who may ever open it. Those of mutations are `policy::Operation`'s, which resolvers ask.
