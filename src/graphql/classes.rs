@@ -97,6 +97,10 @@ const OPEN: &[&str] = &[
     "TriageFindingsPayload",
     "ApiKeyPayload",
     "PartnerApiKeyPayload",
+    "ScanPayload",
+    "ScanSchedulesPayload",
+    "ScanSchedulePayload",
+    "DeleteScanSchedulePayload",
     "UserError",
     "Viewer",
     "Partner",
@@ -150,8 +154,11 @@ const DECIDED_OTHERWISE: &[(&str, &str)] = &[
         "UserPayload.customerUser",
         "asked after the change, in the mutation's own snapshot; null where the gate denies",
     ),
-    ("PostureSharePayload.postureShare", "likewise"),
-    ("EvidencePayload.evidence", "likewise"),
+    ("PostureSharePayload.postureShare", "as `FindingPayload.finding`"),
+    ("EvidencePayload.evidence", "as `FindingPayload.finding`"),
+    ("ScanPayload.scan", "as by `node`, in the mutation's own snapshot; null where the gate denies"),
+    ("ScanSchedulesPayload.scanSchedules", "each as `ScanPayload.scan`; left out where the gate denies"),
+    ("ScanSchedulePayload.scanSchedule", "as `ScanPayload.scan`"),
 ];
 
 /// The rule of every stream: who may ever open it. Those of mutations are `policy::Operation`'s, which resolvers ask.

@@ -3,6 +3,7 @@
 use async_graphql::{Error, ErrorExtensions as _, Pos, ServerError};
 
 use crate::policy::Operation;
+use crate::store::StoreError;
 
 /// The codes of `extensions.code` (DESIGN.md 4 and 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::domain::user::CustomerRole;
 use posture_gateway::store::seed::World;
