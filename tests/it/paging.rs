@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::finding::Severity;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{ApiKeyId, CustomerId, UserId};
+use posture_gateway::domain::ids::{ApiKeyId, ComponentId, CustomerId, UserId};
 use posture_gateway::domain::user::{CustomerRole, ViewerKind};
 use posture_gateway::graphql::sdl;
+use posture_gateway::policy::DataClass;
 use posture_gateway::store::seed;
 use serde_json::Value;
 use uuid::Uuid;
@@ -44,23 +45,29 @@ impl List {
             _ => format!("customer(id: \"{}\")", GlobalId::Customer(customer)),
         };
         let total = if self.counted() { "totalCount" } else { "" };
-        let (on, id) = match self.field {
-            "Finding.history" => ("... on Finding ", "id: note"),
-            _ => ("... ", "id"),
+        let (on, id, own) = match self.field {
+            "Finding.history" => ("... on Finding ", "id: note", ""),
+            "Partner.componentSearch" => ("... ", "of: component { id }", "text: \"right\""),
+            // Not what this test is shown meanwhile, all of it now.
+            "Customer.accessRecords" => {
+                ("... ", "id: requestId", "filter: { until: \"2026-06-15T12:00:00Z\" }")
+            }
+            _ => ("... ", "id", ""),
         };
         let document = format!(
-            "{{ owner: {owner} {{ {on}{{ list: {field}({arguments}) {{ {total} edges {{ cursor node {{ {id} }} }} nodes {{ {id} }} \
+            "{{ owner: {owner} {{ {on}{{ list: {field}({arguments} {own}) {{ {total} edges {{ cursor node {{ {id} }} }} nodes {{ {id} }} \
              pageInfo {{ hasPreviousPage hasNextPage startCursor endCursor }} }} }} }} }}"
         );
         let list = client.data(&document).await["owner"]["list"].clone();
         let text = |value: &Value| value.as_str().map(str::to_owned);
+        let named = |node: &Value| text(&node["id"]).or_else(|| text(&node["of"]["id"]));
         let edges: Vec<(String, String)> = list["edges"]
             .as_array()
             .unwrap()
             .iter()
-            .map(|edge| (text(&edge["cursor"]).unwrap(), text(&edge["node"]["id"]).unwrap()))
+            .map(|edge| (text(&edge["cursor"]).unwrap(), named(&edge["node"]).unwrap()))
             .collect();
-        let nodes: Vec<_> = list["nodes"].as_array().unwrap().iter().map(|node| text(&node["id"])).collect();
+        let nodes: Vec<_> = list["nodes"].as_array().unwrap().iter().map(named).collect();
         assert_eq!(nodes, edges.iter().map(|(_, id)| Some(id.clone())).collect::<Vec<_>>());
         let info = &list["pageInfo"];
         assert_eq!(text(&info["startCursor"]), edges.first().map(|(cursor, _)| cursor.clone()));
@@ -73,7 +80,9 @@ impl List {
     }
 
     fn counted(&self) -> bool {
-        ["accesses", "findings", "assets", "components"].iter().any(|name| self.field.ends_with(name))
+        ["accesses", "findings", "assets", "components", "componentSearch"]
+            .iter()
+            .any(|name| self.field.ends_with(name))
     }
 
     fn ids(&self) -> Vec<&str> {
@@ -111,9 +120,14 @@ fn lists() -> (World, CustomerId, Vec<List>) {
     let customer = world.customer(partner, "Acme", PortalAccess::Full);
     let customer_admin = world.customer_user(customer, CustomerRole::Admin, "Cora");
     world.access(partner, customer, Terms::co_managed());
+    let searched = world.customer(partner, "Other", PortalAccess::Disabled);
     for n in 1..ELEMENTS {
-        let other = world.customer(partner, "Other", PortalAccess::Disabled);
-        world.access(partner, other, Terms::customer_managed());
+        if n == 1 {
+            world.access(partner, searched, Terms::co_managed());
+        } else {
+            let other = world.customer(partner, "Other", PortalAccess::Disabled);
+            world.access(partner, other, Terms::customer_managed());
+        }
         let reseller = world.reseller(partner, "Reseller");
         world.access(reseller, customer, Terms::customer_managed().created_at(days(-90 - n / 3)));
     }
@@ -159,6 +173,27 @@ fn lists() -> (World, CustomerId, Vec<List>) {
     }
     tied(&mut world.rows.finding_history, |row, at, _| row.at = at);
     tied(&mut world.rows.components, |row, _, name| name.clone_into(&mut row.name));
+    for (nth, mut row) in (1..).zip(world.rows.components.clone()) {
+        (row.customer_id, row.id) = (searched, ComponentId(Uuid::from_u128(nth)));
+        row.purl = Some("pkg:npm/right-pad@1.3.0".to_owned());
+        world.rows.components.push(row);
+    }
+    for nth in 1..=ELEMENTS {
+        let id = Uuid::from_u128(u128::try_from(nth).unwrap());
+        world.rows.access_records.push(seed::AccessRecord {
+            customer_id: customer,
+            at: days(-10),
+            id,
+            partner_id: partner,
+            user_id: admin,
+            user_name: "Ada".to_owned(),
+            request_id: id,
+            class: DataClass::Posture,
+            operation: None,
+            fields: vec!["Customer.findings".to_owned()],
+        });
+    }
+    tied(&mut world.rows.access_records, |row, at, _| row.at = at);
     tied(&mut world.rows.scans, |row, at, _| {
         (row.requested_at, row.started_at, row.finished_at) = (at, Some(at), Some(at));
     });
@@ -206,8 +241,12 @@ fn lists() -> (World, CustomerId, Vec<List>) {
         c => Reverse((c.at, c.id)), c.id, c.note.clone().unwrap());
     list!("Customer.assets", admin, "assets", rows.assets.iter(),
         a => (a.value.clone(), a.id.0), a.id.0, GlobalId::Asset(customer, a.id));
-    list!("Customer.components", admin, "components", rows.components.iter(),
+    list!("Customer.components", admin, "components", rows.components.iter().filter(|c| c.customer_id == customer),
         c => (c.name.clone(), c.id.0), c.id.0, GlobalId::Component(customer, c.id));
+    list!("Partner.componentSearch", admin, "components", rows.components.iter().filter(|c| c.customer_id == searched),
+        c => (c.name.clone(), c.id.0), c.id.0, GlobalId::Component(searched, c.id));
+    list!("Customer.accessRecords", customer_admin, "access_records", rows.access_records.iter(),
+        r => Reverse((r.at, r.id)), r.id, r.request_id);
     list!("Customer.scans", admin, "scans", rows.scans.iter(),
         s => Reverse((s.requested_at, s.id.0)), s.id.0, GlobalId::Scan(customer, s.id));
     list!("Customer.scanSchedules", admin, "scan_schedules", rows.scan_schedules.iter(),

@@ -43,6 +43,7 @@ fn due(world: &mut World, schedules: usize, at: DateTime<Utc>) -> CustomerId {
     world.rows.scans.clear();
     world.rows.scan_reports.clear();
     world.rows.scan_targets.clear();
+    world.rows.evidence_scans.clear();
     let mut first = world.rows.scan_schedules.pop().unwrap();
     (first.frequency, first.day_of_week, first.next_run_at) = (ScanFrequency::Daily, None, Some(at));
     for nth in 0..schedules {

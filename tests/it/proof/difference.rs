@@ -139,6 +139,7 @@ pub(super) fn tables(world: &World) -> Vec<Table> {
         ("access_records", OF_TENANT, rows(&world.access_records)),
         ("security_settings", &["customer_id"], rows(&world.security_settings)),
         ("api_keys", OF_TENANT, rows(&world.api_keys)),
+        ("partner_api_keys", &["partner_id", "id"], rows(&world.partner_api_keys)),
         ("partner_audit_events", &["partner_id", "id"], rows(&world.partner_audit_events)),
         ("customer_audit_events", OF_TENANT, rows(&world.customer_audit_events)),
     ]
@@ -260,7 +261,7 @@ pub(super) fn sql(differences: &[Difference]) -> String {
 }
 
 /// Tables whose rows follow from others', or are nobody's to read.
-const FOLLOWS: [&str; 13] = [
+const FOLLOWS: [&str; 14] = [
     "_sqlx_migrations",
     // Histories and chains, which triggers keep.
     "access_history",
@@ -278,6 +279,8 @@ const FOLLOWS: [&str; 13] = [
     "posture_rollups",
     "usage_assets",
     "usage_scans",
+    // Only scanners read and write it.
+    "vulnerability_database_versions",
 ];
 
 /// A new table is changed where it is hidden, or says why not.

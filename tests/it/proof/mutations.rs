@@ -108,7 +108,10 @@ async fn compare(seed: u64, world: &World, viewer: UserId, dice: &mut Dice, tall
         known.extend(world.partner_api_keys.iter().map(|row| row.last_four.clone()));
     }
     let apps = [App::start(world.clone().into()).await, App::start(other.into()).await];
-    let clients = apps.each_ref().map(|app| app.sign_in(viewer).hidden_in_extensions());
+    // A request's id is the client's own: the same for both, for logs tell it.
+    let request = "5ca1ab1e-0000-4000-8000-000000000000";
+    let sign_in = |app: &App| app.sign_in(viewer).hidden_in_extensions().header("x-request-id", request);
+    let clients = apps.each_ref().map(sign_in);
     let ask = async |document: &str| {
         let mut replies = Vec::new();
         for client in &clients {

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use async_graphql::parser::parse_query;
 use posture_gateway::domain::ids::UserId;
-use posture_gateway::domain::user::CustomerRole;
+use posture_gateway::domain::user::{CustomerRole, PartnerRole};
 use posture_gateway::store::seed::{World, deterministic_id};
 use serde_json::{Value, json};
 
@@ -105,13 +105,26 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
     // Few are told who could see them and how they are secured, and dice seldom ask them.
     for user in &users {
         let model = Model::new(&rows, NOW, *user);
-        if let Some(Who::Customer(_, CustomerRole::Admin)) = model.who {
-            let at = dice.one_of(&["", "(at: \"2026-06-01T12:00:00Z\")", "(at: \"2026-06-13T12:00:00Z\")"]);
-            let text = format!(
-                "{{ customer {{ exposure{at} {{ at partners {{ partner {{ name }} users {{ name role classes }} }} }} \
-                 securityConfiguration {{ apiKeys {{ id label userId role lastFour createdAt revokedAt }} }} \
-                 users {{ nodes {{ id email isService disabledAt }} }} }} }}"
-            );
+        let text = match model.who {
+            Some(Who::Customer(_, CustomerRole::Admin)) => {
+                let at =
+                    dice.one_of(&["", "(at: \"2026-06-01T12:00:00Z\")", "(at: \"2026-06-13T12:00:00Z\")"]);
+                Some(format!(
+                    "{{ customer {{ exposure{at} {{ at partners {{ partner {{ name }} users {{ name role classes }} }} }} \
+                     securityConfiguration {{ apiKeys {{ id label userId role lastFour createdAt revokedAt }} }} \
+                     users {{ nodes {{ id email isService disabledAt }} }} }} }}"
+                ))
+            }
+            Some(Who::Partner(_, PartnerRole::Admin)) => {
+                let name = dice.one_of(&["left", "openssl"]);
+                Some(format!(
+                    "{{ partner {{ componentSearch(text: \"{name}\") {{ edges {{ cursor node {{ component {{ id name }} \
+                     customer {{ name }} }} }} }} apiKeys {{ nodes {{ label revokedAt }} }} users {{ nodes {{ id disabledAt }} }} }} }}"
+                ))
+            }
+            _ => None,
+        };
+        if let Some(text) = text {
             let client = app.sign_in(*user);
             let placement = Placement::Errors;
             let asked =
