@@ -61,10 +61,8 @@ async fn asked_for(client: &Client, customer: CustomerId) -> String {
         "mutation {{ runScan(input: {{ customerId: \"{id}\", profile: \"full\" }}) {{ scan {{ id }} userErrors {{ message }} }} }}"
     );
     let reply = client.ask(&document).await;
-    reply.body["data"]["runScan"]["scan"]["id"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{}", reply.text))
-        .to_owned()
+    let id = reply.body["data"]["runScan"]["scan"]["id"].as_str();
+    id.ok_or(&reply.text).unwrap().to_owned()
 }
 
 /// A scan that a scanner has in hand.

@@ -353,16 +353,16 @@ async fn a_record_costs_no_statement_of_its_own() {
     let (acme, bolt) = (GlobalId::Customer(cast.acme.customer), GlobalId::Customer(cast.bolt.customer));
     let app = App::start(cast.world).await;
     let admin = app.sign_in(Persona::PartnerAdmin);
-    let cost = async |id, field: &str| {
+    let statements = async |id, field: &str| {
         let reply = admin
             .hidden_in_extensions()
             .ask(&format!("{{ customer(id: \"{id}\") {{ name {field} }} }}"))
             .await;
         reply.statements
     };
-    let bare = cost(bolt, "").await;
-    assert_eq!(cost(bolt, "lastScanAt").await, bare + 1, "the counts of the customer");
-    assert_eq!(cost(acme, "lastScanAt").await, bare);
+    let bare = statements(bolt, "").await;
+    assert_eq!(statements(bolt, "lastScanAt").await, bare + 1, "the counts of the customer");
+    assert_eq!(statements(acme, "lastScanAt").await, bare);
 }
 
 /// The second wall: who may write a record, and of what.

@@ -38,10 +38,8 @@ fn payload(reply: &Reply) -> &Value {
 }
 
 fn text<'r>(reply: &'r Reply, pointer: &str) -> &'r str {
-    payload(reply)
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_else(|| panic!("{pointer}: {}", reply.text))
+    let text = payload(reply).pointer(pointer).and_then(Value::as_str);
+    text.ok_or_else(|| format!("{pointer}: {}", reply.text)).unwrap()
 }
 
 async fn column(app: &App, sql: &'static str) -> Vec<Option<Vec<u8>>> {

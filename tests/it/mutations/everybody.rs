@@ -118,6 +118,7 @@ async fn every_mutation_is_done_for_those_who_may_and_leaves_nothing_behind_for_
 }
 
 /// Groups of ids of one type that must be told from one another by nothing: of what is not there, and of what is not the asker's.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn alike(cast: &Cast, rivals_quote: QuoteId, asker: Persona, id: &GlobalId) -> Vec<Vec<GlobalId>> {
     let nobody = |nth: u128| Uuid::from_u128(0x0666 + nth);
     let (dune, bolt) = (cast.dune, cast.bolt.customer);

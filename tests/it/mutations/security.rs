@@ -175,6 +175,7 @@ async fn whoever_may_not_give_roles_is_refused_and_nothing_changes() {
 
 /// The gateway's own role, whatever the gateway asks of it.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn the_database_refuses_what_the_gateway_would() {
     let mut cast = Cast::new();
     let (acme, bolt, crown) = (cast.acme.customer, cast.bolt.customer, cast.crown.customer);

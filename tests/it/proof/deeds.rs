@@ -44,6 +44,7 @@ fn cited(shown: &World, customer: &seed::Customer) -> String {
 }
 
 /// What can be asked of a viewer's own world, by mutation.
+#[expect(clippy::too_many_lines, reason = "a paragraph a mutation")]
 fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>> {
     let mut inputs: BTreeMap<&'static str, Vec<String>> = BTreeMap::new();
     let mut add = |field, input: String| inputs.entry(field).or_default().push(input);

@@ -144,7 +144,7 @@ async fn a_database_is_there_for_as_long_as_somebody_holds_it() {
     // Unless a test beside this one was just making room.
     if is_released() {
         RELEASED.lock().unwrap().retain(|own| *own != name);
-        remove(&mut connection, &[name.clone()]).await;
+        remove(&mut connection, std::slice::from_ref(&name)).await;
         let left: i64 = sqlx::query_scalar("select count(*) from pg_database where datname = $1")
             .bind(&name)
             .fetch_one(&mut connection)

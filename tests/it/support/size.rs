@@ -1,7 +1,5 @@
 //! How much is tried, from which seed on, and the record of it that `./prove` prints.
 
-#![expect(clippy::panic, reason = "what was meant as a number and is none must not pass for the default")]
-
 use std::env;
 use std::fmt::Display;
 use std::fs::OpenOptions;
@@ -13,7 +11,8 @@ where
     T::Err: Display,
 {
     match env::var(name) {
-        Ok(value) => value.parse().unwrap_or_else(|error| panic!("{name}={value}: {error}")),
+        // What was meant as a number and is none must not pass for the default.
+        Ok(value) => value.parse().map_err(|error| format!("{name}={value}: {error}")).unwrap(),
         Err(_) => otherwise,
     }
 }

@@ -381,6 +381,7 @@ impl World {
     }
 
     /// One of everything, yesterday: what POSTURE, ACTIVITY and SECURITY_CONFIG would show.
+    #[expect(clippy::too_many_lines, reason = "a paragraph a table")]
     pub(crate) fn posture(&mut self, customer: CustomerId) -> Posture {
         let name = self.customer_name(customer).to_lowercase().replace(' ', "-");
         let asset = self.asset(customer, &format!("{name}.example"));

@@ -22,7 +22,7 @@ impl<'w> Model<'w> {
             "failure" => leaf(row.failure.clone()),
             "targets" => {
                 let targets = self.world().scan_targets.iter().filter(|target| target.scan_id == row.id);
-                self.targets(targets.map(|target| target.asset_id).collect())
+                self.targets(&targets.map(|target| target.asset_id).collect())
             }
             "report" => {
                 let report = self.world().scan_reports.iter().find(|report| report.scan_id == row.id);
@@ -48,7 +48,7 @@ impl<'w> Model<'w> {
     }
 
     /// Assets in the order of their values.
-    fn targets(&self, of: BTreeSet<AssetId>) -> Answer<'w> {
+    fn targets(&self, of: &BTreeSet<AssetId>) -> Answer<'w> {
         let mut assets: Vec<_> = self.world().assets.iter().filter(|asset| of.contains(&asset.id)).collect();
         assets.sort_by(|a, b| (&a.value, a.id).cmp(&(&b.value, b.id)));
         Answer::Many(assets.into_iter().map(|asset| Some(Object::Asset(asset))).collect())
@@ -61,10 +61,10 @@ impl<'w> Model<'w> {
             "targets" => {
                 let targets = self.world().scan_schedule_targets.iter();
                 let targets = targets.filter(|target| target.scan_schedule_id == row.id);
-                self.targets(targets.map(|target| target.asset_id).collect())
+                self.targets(&targets.map(|target| target.asset_id).collect())
             }
             "timeZone" => leaf(row.time_zone.as_str()),
-            "dayOfWeek" => leaf(row.day_of_week.map(|day| day.as_str())),
+            "dayOfWeek" => leaf(row.day_of_week.map(posture_gateway::domain::schedule::DayOfWeek::as_str)),
             "dayOfMonth" => leaf(row.day_of_month),
             "events" => leaf(json!(row.events)),
             "frequency" => leaf(row.frequency.as_str()),
