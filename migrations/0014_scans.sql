@@ -206,3 +206,7 @@ grant select, insert on scan_targets, vulnerability_database_versions to posture
 grant select on scan_schedules, scan_schedule_targets to posture_ingest;
 grant update (status, started_at, finished_at, lease_id, leased_by, lease_expires_at, attempts, failure) on scans
     to posture_ingest;
+
+-- What scanners do is the customer's alone, and in no partner's name.
+alter policy scans on customer_audit_events
+    with check (customer_id = any ((select gate.scanner_customers())::uuid[]) and partner_id is null);

@@ -133,11 +133,16 @@ alter policy invites on customer_users with check (
     or role = 'READ_ONLY'
        and exists (select from gate.partner_sees p where p.customer_id = customer_users.customer_id and p.security_config));
 
--- The user that a key acts as is invited like any other (0011): by a partner as READ_ONLY only.
+-- A leaked key makes no partner either, with an ADMIN who would outlive it.
+alter policy founds_partners on users
+    with check (kind = 'PARTNER_USER' and disabled_at is null and (select gate.admin_partner()) is not null
+                and (select gate.is_person()));
+
+-- The customer's own alone make keys of it: a key that a partner holds would outlive its consent, its model and its contract, and
+-- what it shows would be recorded as shown to the customer.
 create policy makes on api_keys for insert to posture_writer with check (
     (select gate.is_person()) and secret_hash is not null and revoked_at is null
-    and (customer_id = (select gate.own_security())
-         or exists (select from gate.partner_sees p where p.customer_id = api_keys.customer_id and p.security_config)));
+    and customer_id = (select gate.own_security()));
 create policy revokes on api_keys for update to posture_writer
     using ((select gate.is_person())
            and (customer_id = (select gate.own_security())

@@ -172,7 +172,11 @@ impl Operation {
             | Self::CreatePartnerApiKey
             | Self::RevokePartnerApiKey => &[Caller::PartnerAdmin],
             // The customer's decisions, at all times; and who of its users decides, which no partner does.
-            Self::SetPartnerConsent | Self::ElectOperatingModel | Self::SetCustomerUserRole => {
+            Self::SetPartnerConsent
+            | Self::ElectOperatingModel
+            | Self::SetCustomerUserRole
+            // A key outlives what let its maker make it, so a partner never holds one.
+            | Self::CreateApiKey => {
                 &[Caller::CustomerAdmin]
             }
             // Unit costs are the platform's (DESIGN.md 7).
@@ -192,7 +196,6 @@ impl Operation {
             | Self::AddFindingNote
             | Self::SetSlaPolicy
             | Self::SetSamlConfiguration
-            | Self::CreateApiKey
             | Self::RevokeApiKey
             // Operating partners, and whoever keeps their own people.
             | Self::InviteCustomerUser

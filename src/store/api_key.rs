@@ -182,7 +182,6 @@ impl Changes<'_> {
     pub fn make_customer_key(
         &mut self,
         customer: &LockedCustomer,
-        by: Option<PartnerId>,
         key: &NewKey<'_>,
         role: CustomerRole,
     ) -> ApiKeyId {
@@ -195,7 +194,7 @@ impl Changes<'_> {
         let id = self.key("api_keys (customer_id", customer.id.0, user, key);
         let new = format!("{} as {role}", key.label);
         let event = Event { action: "customer.api_key_created", new_value: Some(&new), ..Event::default() };
-        self.record_for_customer_and_operator(customer, by, &event);
+        self.record_for_customer(customer.id, None, &event);
         id
     }
 

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, InputObject, Object, Result};
 
+use super::operate::person;
 use super::payload::PartnerPayload;
 use super::refusal::{self, Refusal};
 use super::writing::{Begun, Stop, Writing, begin};
@@ -57,6 +58,7 @@ async fn create_partner(writing: &mut Writing<'_>, input: &CreatePartnerInput) -
     else {
         return Err(Refusal::not_permitted("a partner is made by an ADMIN of the partner above it").into());
     };
+    person(writing, "partners are made")?;
     let name = refusal::name("name", &input.name)?;
     let currency = input.currency.as_deref().unwrap_or(&own.currency);
     if currency.len() != 3 || !currency.bytes().all(|letter| letter.is_ascii_uppercase()) {

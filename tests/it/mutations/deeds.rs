@@ -334,12 +334,18 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
             open_portal(),
             &["customer.saml_changed"],
         )),
-        configured(both(
-            Operation::CreateApiKey,
-            format!("{}, label: \"CI\"", of(crown)),
-            open_portal(),
-            &["customer.api_key_created"],
-        )),
+        Deed {
+            callers: CUSTOMER_ADMINS,
+            done_for: &[FullPortalAdmin],
+            partner_log: nothing,
+            told: Some(FullPortalAdmin),
+            ..unversioned(both(
+                Operation::CreateApiKey,
+                format!("{}, label: \"CI\"", of(acme)),
+                none(),
+                &["customer.api_key_created"],
+            ))
+        },
         Deed {
             not_permitted: &[],
             ..configured(both(

@@ -263,7 +263,7 @@ async fn the_database_refuses_what_the_gateway_would() {
         (full, make(acme, false, "READ_ONLY"), denied()),
         (program, make(acme, true, "READ_ONLY"), denied()),
         (closed, make(bolt, true, "READ_ONLY"), denied()),
-        (partner, make(crown, true, "READ_ONLY"), Ok(1)),
+        (partner, make(crown, true, "READ_ONLY"), denied()),
         (partner, make(crown, true, "ADMIN"), denied()),
         (partner, make(bolt, true, "READ_ONLY"), denied()),
         // A key acts as nobody who is a person, nor as somebody else's.

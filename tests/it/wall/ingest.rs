@@ -78,7 +78,8 @@ fn registered(world: &World) -> (String, Vec<CustomerId>, CustomerId) {
 /// A row of a customer as an `insert` of the very same row.
 async fn copy(owner: &mut PgConnection, table: &str, customer: CustomerId) -> String {
     // What a partner's people did no scanner writes.
-    let own = if table == "finding_history" { "and partner_id is null" } else { "" };
+    let told = ["finding_history", "customer_audit_events"];
+    let own = if told.contains(&table) { "and partner_id is null" } else { "" };
     let row: String = sqlx::query_scalar(AssertSqlSafe(format!(
         "select to_json(t)::text from {table} t where customer_id = '{customer}' {own} limit 1"
     )))

@@ -15,6 +15,7 @@ use crate::graphql::types::customer::Customer;
 use crate::graphql::types::evidence::{Evidence, PostureShare};
 use crate::graphql::types::finding::Finding;
 use crate::graphql::types::scan::{Scan, ScanSchedule};
+use crate::policy::{DataClass, Posture, grant};
 use crate::store::evidence::{EvidenceRecords, PostureShares};
 use crate::store::finding::Findings;
 use crate::store::scan::{ScanSchedules, Scans};
@@ -225,7 +226,7 @@ impl FindingPayload {
 pub struct TriageFindingsPayload {
     /// The customer, with its findings as they stand now; null where nothing was done.
     customer: Option<Customer>,
-    /// How many findings were set; null where nothing was done.
+    /// How many findings were set; null where nothing was done, and where the gate no longer shows it.
     count: Option<i32>,
     /// Why nothing was done; empty where it was.
     user_errors: Vec<UserError>,
@@ -237,11 +238,23 @@ impl TriageFindingsPayload {
         outcome: Outcome<(CustomerId, i32)>,
     ) -> Result<Self> {
         Ok(match outcome {
-            Ok((customer, count)) => Self {
-                customer: session(ctx)?.customer(customer).await?.map(Customer::bare),
-                count: Some(count),
-                user_errors: Vec::new(),
-            },
+            Ok((customer, count)) => {
+                // Decided now, also where the count was kept under an idempotency key.
+                let session = session(ctx)?;
+                let shown =
+                    grant::<Posture>(&session.viewer().await?, &session.subject(customer, None).await?)
+                        .is_visible();
+                if shown {
+                    session
+                        .note_shown(DataClass::Posture, [customer], ("TriageFindingsPayload", "count"))
+                        .await?;
+                }
+                Self {
+                    customer: session.customer(customer).await?.map(Customer::bare),
+                    count: shown.then_some(count),
+                    user_errors: Vec::new(),
+                }
+            }
             Err(refusal) => Self { customer: None, count: None, user_errors: vec![refusal.into()] },
         })
     }
