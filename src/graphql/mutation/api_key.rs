@@ -24,7 +24,7 @@ pub struct CreateApiKeyInput {
     customer_id: ID,
     /// What the key and its user are called: 1 to 200 characters on one line.
     label: String,
-    /// As what it acts. An operating partner creates READ_ONLY keys only.
+    /// As what it acts.
     #[graphql(default_with = "CustomerRole::ReadOnly")]
     role: CustomerRole,
 }
