@@ -3,17 +3,13 @@
 //! A key is `posture_customer_` or `posture_partner_` and 32 random bytes in base64url. Whoever finds one somewhere knows what it
 //! opens, and so does a scanner for secrets. Kept are its SHA-256 and its end: of 256 random bits a slow hash would hide no more.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
+
+use super::secret::{ENTROPY, Secret};
 
 /// What every key begins with, and no other token does.
 const PREFIX: &str = "posture_";
-
-/// Random bytes in a key.
-pub const ENTROPY: usize = 32;
 
 /// Whose key it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +23,12 @@ pub enum KeyKind {
 impl KeyKind {
     const ALL: [Self; 2] = [Self::Customer, Self::Partner];
 
-    const fn word(self) -> &'static str {
+    /// What a key of this kind begins with.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
         match self {
-            Self::Customer => "customer_",
-            Self::Partner => "partner_",
+            Self::Customer => "posture_customer_",
+            Self::Partner => "posture_partner_",
         }
     }
 }
@@ -38,41 +36,6 @@ impl KeyKind {
 /// SHA-256 of a key: what it is looked up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyDigest(pub [u8; 32]);
-
-/// A key, from when it is made until it is told. Printed it says nothing.
-pub struct Secret(String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
-impl Secret {
-    /// The key made of random bytes.
-    #[must_use]
-    pub fn new(kind: KeyKind, entropy: [u8; ENTROPY]) -> Self {
-        Self(format!("{PREFIX}{}{}", kind.word(), URL_SAFE_NO_PAD.encode(entropy)))
-    }
-
-    /// What it is looked up by.
-    #[must_use]
-    pub fn digest(&self) -> KeyDigest {
-        digest(&self.0)
-    }
-
-    /// Its end, by which people tell two keys apart.
-    #[must_use]
-    pub fn last_four(&self) -> &str {
-        self.0.get(self.0.len().saturating_sub(4)..).unwrap_or_default()
-    }
-
-    /// The key itself, for the one who made it: the only time.
-    #[must_use]
-    pub fn tell(self) -> String {
-        self.0
-    }
-}
 
 /// Whether a bearer token is an API key, well-formed or not, and nothing else.
 #[must_use]
@@ -83,14 +46,9 @@ pub fn is_key(token: &str) -> bool {
 /// What a key is looked up by; none for a token that is none, or one that nobody can have been given.
 #[must_use]
 pub fn presented(token: &str) -> Option<KeyDigest> {
-    let rest = token.strip_prefix(PREFIX)?;
-    let encoded = KeyKind::ALL.iter().find_map(|kind| rest.strip_prefix(kind.word()))?;
+    let encoded = KeyKind::ALL.iter().find_map(|kind| token.strip_prefix(kind.prefix()))?;
     let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
-    (bytes.len() == ENTROPY).then(|| digest(token))
-}
-
-fn digest(key: &str) -> KeyDigest {
-    KeyDigest(Sha256::digest(key).into())
+    (bytes.len() == ENTROPY).then(|| KeyDigest(Secret::claimed(token.to_owned()).hash()))
 }
 
 #[cfg(test)]
@@ -100,22 +58,21 @@ mod tests {
     #[test]
     fn a_key_is_found_by_what_was_kept_of_it() {
         for kind in KeyKind::ALL {
-            let secret = Secret::new(kind, [7; ENTROPY]);
-            let (kept, end) = (secret.digest(), secret.last_four().to_owned());
+            let secret = Secret::of(kind.prefix(), [7; ENTROPY]);
             assert_eq!(format!("{secret:?}"), "Secret(..)");
-            let told = secret.tell();
-            assert!(is_key(&told) && told.ends_with(&end) && end.len() == 4, "{told}");
-            assert_eq!(presented(&told), Some(kept));
+            let (told, end) = (secret.reveal(), secret.last_four());
+            assert!(is_key(told) && told.ends_with(end) && end.len() == 4, "{told}");
+            assert_eq!(presented(told), Some(KeyDigest(secret.hash())));
         }
         assert_eq!(
-            Secret::new(KeyKind::Partner, [0; ENTROPY]).tell(),
+            Secret::of(KeyKind::Partner.prefix(), [0; ENTROPY]).reveal(),
             format!("posture_partner_{}", "A".repeat(43))
         );
     }
 
     #[test]
     fn what_nobody_was_given_is_not_looked_up() {
-        let good = Secret::new(KeyKind::Customer, [7; ENTROPY]).tell();
+        let good = Secret::of(KeyKind::Customer.prefix(), [7; ENTROPY]).reveal().to_owned();
         let other_kind = good.replace("customer", "platform");
         let longer = format!("{good}AAAA");
         let padded = format!("{good}=");

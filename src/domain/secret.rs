@@ -1,22 +1,39 @@
 //! Secrets that are shown once: made from random bytes, and kept by nobody but as their hash.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-/// A secret, in the clear: whoever has it may do what it opens. It has no `Debug`, so that no log tells it.
+/// Random bytes in a secret.
+pub const ENTROPY: usize = 32;
+
+/// A secret, in the clear: whoever has it may do what it opens. Printed it says nothing, so that no log tells it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
 impl Secret {
-    /// A new secret of random bytes, in base64url after a prefix by which people and scanners for leaked secrets know it.
+    /// The secret made of random bytes, in base64url after a prefix by which people and scanners for leaked secrets know it.
+    #[must_use]
+    pub fn of(prefix: &str, entropy: [u8; ENTROPY]) -> Self {
+        Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(entropy)))
+    }
+
+    /// A new secret.
     ///
     /// # Errors
     /// When the system gives no random bytes.
     pub fn generate(prefix: &str) -> Result<Self, getrandom::Error> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        Ok(Self(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))))
+        let mut entropy = [0; ENTROPY];
+        getrandom::fill(&mut entropy)?;
+        Ok(Self::of(prefix, entropy))
     }
 
     /// What somebody says is one.
@@ -29,6 +46,12 @@ impl Secret {
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+
+    /// Its end, by which people tell two of them apart.
+    #[must_use]
+    pub fn last_four(&self) -> &str {
+        self.0.get(self.0.len().saturating_sub(4)..).unwrap_or_default()
     }
 
     /// SHA-256 of all of it. Fast is enough: nobody guesses 32 random bytes.

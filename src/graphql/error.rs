@@ -59,6 +59,15 @@ pub fn forbidden(operation: Operation) -> Error {
     coded(Code::Forbidden, format!("`{operation}` is for {} alone", callers.join(" and ")))
 }
 
+/// An API key asks for what people alone decide.
+#[must_use]
+pub fn for_people(operation: Operation) -> Error {
+    coded(
+        Code::Forbidden,
+        format!("`{operation}` is decided by people, not by API keys: ask somebody who signs in as themself"),
+    )
+}
+
 /// A failed statement: logs the cause and tells the client nothing of it.
 #[must_use]
 pub fn internal(error: &StoreError) -> Error {

@@ -203,6 +203,19 @@ fn parse(name: &str, id: &ID) -> Result<GlobalId> {
     id.parse::<GlobalId>().map_err(|error| bad_input(format!("`{name}`: {error}")))
 }
 
+/// The witness without which a customer's log is told without what was done to its security configuration.
+pub(super) async fn security_of_log(
+    session: &Session,
+    customer: CustomerId,
+    known: Option<&crate::store::access::Access>,
+) -> Result<Option<Grant<policy::SecurityConfig>>> {
+    let subject = session.subject(customer, known).await?;
+    Ok(match grant(&session.viewer().await?, &subject) {
+        Decision::Visible(grant) => Some(grant),
+        Decision::Hidden(_) => None,
+    })
+}
+
 async fn partner(session: &Session, id: PartnerId) -> Result<Option<Partner>> {
     if let Some(own) = session.asker().await?.partner.as_ref().filter(|own| own.id == id) {
         return Ok(Some(Partner(own.clone())));
@@ -246,10 +259,15 @@ async fn find(session: &Session, id: GlobalId, field: &'static str) -> Result<Op
             .await?
             .map(|(_, row)| Node::PostureShare(PostureShare(row))),
         GlobalId::CustomerAuditEvent(customer, id) => {
-            let log = CustomerLog { partner: session.viewer().await?.partner(), ..CustomerLog::default() };
-            gated(session, customer, log, (id.0, field))
-                .await?
-                .map(|(_, row)| Node::CustomerAuditEvent(CustomerAuditEvent(row)))
+            let partner = session.viewer().await?.partner();
+            let security = security_of_log(session, customer, None).await?;
+            let log = CustomerLog { partner, security, ..CustomerLog::default() };
+            let found = gated(session, customer, log, (id.0, field)).await?;
+            if let Some((_, row)) = &found {
+                // An event of the security configuration was found by the witness of that.
+                session.note_shown(policy::class_of_event(&row.event.action), [customer], field).await?;
+            }
+            found.map(|(_, row)| Node::CustomerAuditEvent(CustomerAuditEvent(row)))
         }
         GlobalId::Quote(customer, id) => quote(session, customer, id).await?.map(Node::Quote),
         GlobalId::PartnerAuditEvent(partner, id) => {

@@ -216,6 +216,17 @@ impl Session {
         Ok(())
     }
 
+    /// Notes the same for somebody who was read elsewhere: by a mutation, in its own transaction.
+    pub fn note_shown_to(
+        &self,
+        viewer: &Viewer,
+        class: DataClass,
+        customers: impl IntoIterator<Item = CustomerId>,
+        field: (&'static str, &str),
+    ) {
+        self.showing.note(viewer, class, customers, field);
+    }
+
     /// Loads one row, or none.
     ///
     /// # Errors

@@ -97,8 +97,8 @@ fn key(id: Result<Path<String>, PathRejection>) -> Option<Key> {
 }
 
 fn subject(state: &EvidenceState, headers: &HeaderMap) -> Result<UserId, Refusal> {
-    let token = auth::bearer(headers).map_err(Refusal::Token)?.ok_or(Refusal::Unauthenticated)?;
-    Ok(state.verifier.verify(token, state.clock.now()).map_err(Refusal::Token)?.subject)
+    let subject = auth::subject(headers, &state.verifier, state.clock.now()).map_err(Refusal::Token)?;
+    subject.ok_or(Refusal::Unauthenticated)
 }
 
 // ---------------------------------------------------------------- putting it there
@@ -110,18 +110,22 @@ async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    // What a refusal tells a partner's user.
+    let showing = Arc::new(Showing::default());
+    let request = request_id(&headers);
     let upload = async {
         let user = subject(&state, &headers)?;
-        let opened = open(&state, user, key(id)).await?;
+        let opened = open(&state, user, key(id), &showing).await?;
         let (customer, found) = (opened.customer.id, opened.found.id);
         opened.writer.rollback().await?;
         let declared = Declared::of(query.as_deref(), &headers, state.limits)?;
         let name = Name { customer, evidence: found, object: Uuid::new_v4() };
         let kept = keep(&state, name, declared.media, body).await?;
         // From here on it is done to its end, also where the client hangs up.
-        let request = request_id(&headers);
+        let (state, told) = (state.clone(), Arc::clone(&showing));
         let recorded = tokio::spawn(async move {
-            let recorded = record(&state, user, name, &declared, kept, request).await;
+            let author = Sender { user, request, told: &told };
+            let recorded = record(&state, author, name, &declared, kept).await;
             // Where the end of the transaction was not confirmed the row may be there: rather a file too many than one too few.
             let is_refused = recorded.as_ref().is_err_and(|refusal| !matches!(refusal, Refusal::Unconfirmed));
             if is_refused && let Err(error) = state.files.discard(name).await {
@@ -131,7 +135,37 @@ async fn upload(
         });
         recorded.await.map_err(|_| Refusal::Internal)?
     };
-    upload.await.unwrap_or_else(Refusal::into_response)
+    match upload.await {
+        // The customer's log tells of it.
+        Ok(response) => response,
+        Err(refusal) => told(&state, &headers, &showing, request, refusal).await.into_response(),
+    }
+}
+
+/// A refusal that may be told, because what it tells of a record is recorded for the customer, as what GraphQL shows.
+async fn told(
+    state: &EvidenceState,
+    headers: &HeaderMap,
+    showing: &Showing,
+    request: Uuid,
+    refusal: Refusal,
+) -> Refusal {
+    let (Some(reads), Ok(user)) = (showing.take(request, None), subject(state, headers)) else {
+        return refusal;
+    };
+    let snapshot = Snapshot::new(state.database.clone(), Some(user), state.clock.now());
+    match snapshot.finish_recording(&reads).await {
+        Ok(()) => refusal,
+        Err(error) => error.into(),
+    }
+}
+
+/// Who sends a file, and in which request.
+#[derive(Clone, Copy)]
+struct Sender<'s> {
+    user: UserId,
+    request: Uuid,
+    told: &'s Showing,
 }
 
 /// What a request says of its file.
@@ -186,7 +220,13 @@ struct Opened {
 }
 
 /// Asks in the order of DESIGN.md 9: FORBIDDEN, NOT_FOUND, NOT_PERMITTED, and that there is no file yet.
-async fn open(state: &EvidenceState, user: UserId, key: Option<Key>) -> Result<Opened, Refusal> {
+/// From where the record is found on, what is refused tells of it.
+async fn open(
+    state: &EvidenceState,
+    user: UserId,
+    key: Option<Key>,
+    showing: &Showing,
+) -> Result<Opened, Refusal> {
     let now = state.clock.now();
     let mut writer = state.database.begin_write(user, now).await?;
     let asked = async {
@@ -201,6 +241,7 @@ async fn open(state: &EvidenceState, user: UserId, key: Option<Key>) -> Result<O
             return Err(Refusal::NotFound);
         }
         let found = find(&mut writer, &customer, evidence).await?.ok_or(Refusal::NotFound)?;
+        showing.note(&asker.viewer, DataClass::Posture, [customer.id], ("Evidence", "file"));
         let by = operates(&asker.viewer, &customer, now, "adding a file")
             .map_err(|refused| Refusal::NotPermitted(refused.message().to_owned()))?;
         if found.has_file {
@@ -220,15 +261,14 @@ async fn open(state: &EvidenceState, user: UserId, key: Option<Key>) -> Result<O
 
 async fn record(
     state: &EvidenceState,
-    user: UserId,
+    Sender { user, request, told }: Sender<'_>,
     name: Name,
     declared: &Declared,
     kept: Kept,
-    request: Uuid,
 ) -> Result<Response, Refusal> {
     // Asked again: reading may have taken minutes.
     let Opened { mut writer, author, customer, found, by } =
-        open(state, user, Some((name.customer, name.evidence))).await?;
+        open(state, user, Some((name.customer, name.evidence)), told).await?;
     let author = Author::new(author, user, state.clock.now(), request);
     let file = EvidenceFile {
         object: name.object,
@@ -334,15 +374,7 @@ impl Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::Token(error) => error.into_response(),
-            Self::Unauthenticated => {
-                let mut response = failure(
-                    StatusCode::UNAUTHORIZED,
-                    "UNAUTHENTICATED",
-                    "this takes the bearer token of an enabled user",
-                );
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                response
-            }
+            Self::Unauthenticated => auth::unauthenticated("this takes the bearer token of an enabled user"),
             Self::Forbidden => failure(
                 StatusCode::FORBIDDEN,
                 "FORBIDDEN",

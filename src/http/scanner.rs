@@ -1,6 +1,6 @@
 //! What the doors for scanners share: who may pass, and what everyone else is told.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -42,8 +42,7 @@ pub(super) fn subject(
     verifier: &Verifier,
     now: DateTime<Utc>,
 ) -> Result<UserId, Refusal> {
-    let token = auth::bearer(headers).map_err(Refusal::Token)?.ok_or(Refusal::Unauthenticated)?;
-    Ok(verifier.verify(token, now).map_err(Refusal::Token)?.subject)
+    auth::subject(headers, verifier, now).map_err(Refusal::Token)?.ok_or(Refusal::Unauthenticated)
 }
 
 /// The lease that a scanner says it holds.
@@ -84,13 +83,7 @@ impl IntoResponse for Refusal {
         match self {
             Self::Token(error) => error.into_response(),
             Self::Unauthenticated => {
-                let mut response = failure(
-                    StatusCode::UNAUTHORIZED,
-                    "UNAUTHENTICATED",
-                    "this takes the bearer token of an enabled scanner",
-                );
-                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                response
+                auth::unauthenticated("this takes the bearer token of an enabled scanner")
             }
             Self::Forbidden => {
                 failure(StatusCode::FORBIDDEN, "FORBIDDEN", "only a scanner may take scans and send results")

@@ -4,6 +4,7 @@
 //! the store reads nothing that is gated.
 
 mod class;
+mod event;
 mod explain;
 mod exposure;
 mod facts;
@@ -19,6 +20,7 @@ mod truth_table;
 mod viewer;
 
 pub use class::{Activity, Class, Commercial, DataClass, Posture, Pricing, SecurityConfig};
+pub use event::{SECURITY_EVENTS, class_of_event};
 pub use explain::{explain, explain_exposure, explain_partner};
 pub use exposure::{PastAccess, exposed};
 pub use facts::{AccessFacts, AccessTerms, Subject};

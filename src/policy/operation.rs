@@ -1,6 +1,7 @@
 //! Which kinds and roles may ever call a mutation (DESIGN.md 9, "Order of checks"): the first question, before anything is
 //! looked up. Whether they may do it to a given object is asked afterwards.
 
+use super::class::DataClass;
 use super::viewer::Viewer;
 use crate::domain::text_enum::text_enum;
 use crate::domain::user::{CustomerRole, PartnerRole};
@@ -210,6 +211,68 @@ impl Operation {
                 Caller::CustomerAdmin,
                 Caller::CustomerReader,
             ],
+        }
+    }
+
+    /// Whether it takes a person: what a customer's ADMIN decides at all times opens the customer to a partner, and so is nothing for a
+    /// key that somebody may have found.
+    #[must_use]
+    pub const fn takes_a_person(self) -> bool {
+        matches!(self, Self::SetPartnerConsent | Self::ElectOperatingModel)
+    }
+
+    /// What a refusal may tell of a customer, once the gate has let the viewer past: from which class on it is past, and of which
+    /// class it tells. None where nothing of a customer's data is read.
+    #[must_use]
+    pub const fn refusal_tells(self) -> Option<(DataClass, DataClass)> {
+        match self {
+            // What is found by its id is posture; whoever sees it is told that it is there.
+            Self::RevokePostureShare
+            | Self::CancelScan
+            | Self::PauseScanSchedule
+            | Self::ResumeScanSchedule
+            | Self::DeleteScanSchedule
+            | Self::TriageFinding
+            | Self::AddFindingNote => Some((DataClass::Posture, DataClass::Posture)),
+            // Posture that only who operates the customer gets to.
+            Self::CreatePostureShare
+            | Self::CreateEvidence
+            | Self::RunScan
+            | Self::CreateScanSchedules
+            | Self::TriageFindings
+            | Self::SetSlaPolicy => Some((DataClass::SecurityConfig, DataClass::Posture)),
+            Self::SetSamlConfiguration
+            | Self::SetCustomerUserRole
+            | Self::CreateApiKey
+            | Self::RevokeApiKey
+            | Self::InviteCustomerUser
+            | Self::DisableUser
+            | Self::EnableUser => Some((DataClass::SecurityConfig, DataClass::SecurityConfig)),
+            // The contract, its money and its people.
+            Self::ChangeOperatingModel
+            | Self::SetPartnerConsent
+            | Self::CreateQuote
+            | Self::AcceptQuote
+            | Self::CreateCustomer
+            | Self::ElectOperatingModel
+            | Self::ConvertTrial
+            | Self::SuspendAccess
+            | Self::ResumeAccess
+            | Self::EndAccess
+            | Self::AddAddOn
+            | Self::RemoveAddOn
+            | Self::BuyPrepaidLicenses
+            | Self::AssignPrepaidLicense
+            | Self::UnassignPrepaidLicense
+            | Self::AcknowledgeUsageAlert
+            | Self::SetPricing
+            | Self::SetPrivilegeCeiling
+            | Self::SetPortalAccess
+            | Self::AssignOperator
+            | Self::CreatePartner
+            | Self::CreatePartnerApiKey
+            | Self::RevokePartnerApiKey
+            | Self::RecordVisit => None,
         }
     }
 

@@ -6,13 +6,12 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::access::LockedAccess;
 use super::change::{Changes, Event};
 use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey, newest_first};
 use super::portal::LockedCustomer;
 use super::{StoreError, Writer};
-use crate::domain::api_key::Secret;
 use crate::domain::ids::{ApiKeyId, CustomerId, PartnerId, UserId};
+use crate::domain::secret::Secret;
 use crate::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use crate::policy::{Commercial, Grant};
 
@@ -208,7 +207,7 @@ impl Changes<'_> {
         self.revoke("api_keys", "customer_id", customer.id.0, key);
         let event =
             Event { action: "customer.api_key_revoked", old_value: Some(&key.label), ..Event::default() };
-        self.record_for_customer_and_operator(customer, by, &event)
+        self.record_operation(customer, by, &event)
     }
 
     /// Makes a key of a partner and the user that it acts as, and records it in the partner's log.
@@ -234,20 +233,6 @@ impl Changes<'_> {
         self.record_for_partner(partner, None, &event)
     }
 
-    /// Records an event in a customer's log and, where a partner does it, without its values in the partner's.
-    pub(super) fn record_for_customer_and_operator(
-        &mut self,
-        customer: &LockedCustomer,
-        by: Option<PartnerId>,
-        event: &Event<'_>,
-    ) -> &mut Self {
-        if let Some(partner) = by {
-            let bare = Event { action: event.action, ..Event::default() };
-            self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), &bare);
-        }
-        self.record_for_customer(customer.id, by, event)
-    }
-
     fn service_user(&mut self, kind: ViewerKind, name: &str) -> UserId {
         let (id, now) = (self.author().new_id(), self.author().now);
         self.change(|sql| {
@@ -267,7 +252,7 @@ impl Changes<'_> {
             sql.push(", ").push_bind(id).push(", ").push_bind(user.0);
             sql.push(", ").push_bind(key.label.to_owned());
             sql.push(", ").push_bind(key.secret.last_four().to_owned());
-            sql.push(", ").push_bind(key.secret.digest().0.to_vec()).push(", ").push_bind(now).push(")");
+            sql.push(", ").push_bind(key.secret.hash().to_vec()).push(", ").push_bind(now).push(")");
         });
         ApiKeyId(id)
     }

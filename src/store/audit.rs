@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey, TenantList, newest_first};
 use crate::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId};
-use crate::policy::{Activity, Commercial, Grant};
+use crate::policy::{Activity, Commercial, Grant, SECURITY_EVENTS, SecurityConfig};
 
 /// What happened, who did it and why.
 #[derive(Clone, Debug)]
@@ -86,6 +86,8 @@ pub struct CustomerLog {
     /// The partner that reads: it is told nothing of what is between the customer and other partners. None for the customer's
     /// own people.
     pub partner: Option<PartnerId>,
+    /// The witness for who is shown the security configuration, too: without it what was done to that is not there.
+    pub security: Option<Grant<SecurityConfig>>,
 }
 
 impl TenantList for CustomerLog {
@@ -102,6 +104,9 @@ impl TenantList for CustomerLog {
         self.filter.push(sql);
         if let Some(partner) = self.partner {
             sql.push(" and (t.partner_id is null or t.partner_id = ").push_bind(partner.0).push(")");
+        }
+        if self.security.is_none() {
+            sql.push(" and t.action <> all (").push_bind(&SECURITY_EVENTS[..]).push(")");
         }
     }
 

@@ -175,7 +175,9 @@ impl Changes<'_> {
         let (old_value, new_value) = if enabled { (None, called) } else { (called, None) };
         let event = Event { action, reason, old_value, new_value };
         if let Some((partner, about)) = logs.partner {
-            self.record_for_partner(partner, about, &event);
+            // Of a customer's user it is told that it was done, and not to whom: see `record_operation`.
+            let bare = Event { action, ..Event::default() };
+            self.record_for_partner(partner, about, if of_partner { &event } else { &bare });
         }
         if let Some(customer) = logs.customer {
             self.record_for_customer(customer, logs.partner.map(|(partner, _)| partner), &event);

@@ -105,7 +105,8 @@ pub async fn name(writer: &mut Writer, customer: CustomerId) -> Result<Option<St
 }
 
 impl Changes<'_> {
-    /// Records what was done to a customer in its log and, where a partner did it, in the partner's.
+    /// Records what was done to a customer's security data in its log and, where a partner did it, in the partner's: there that it was
+    /// done, and not to what, for the partner reads its own log on when it sees nothing of the customer any more.
     pub fn record_operation(
         &mut self,
         customer: &LockedCustomer,
@@ -113,7 +114,8 @@ impl Changes<'_> {
         event: &Event<'_>,
     ) -> &mut Self {
         if let Some(partner) = by {
-            self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), event);
+            let bare = Event { action: event.action, ..Event::default() };
+            self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), &bare);
         }
         self.record_for_customer(customer.id, by, event)
     }

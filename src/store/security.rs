@@ -141,13 +141,13 @@ pub struct Standing {
     pub others_decide: bool,
 }
 
-/// The standing of a user of a locked customer; none where they are not the viewer's to see.
+/// The standing of a user of a customer that is locked; none where they are not the viewer's to see.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn standing(
     writer: &mut Writer,
-    customer: &LockedCustomer,
+    customer: CustomerId,
     user: UserId,
 ) -> Result<Option<Standing>, StoreError> {
     let row = sqlx::query!(
@@ -155,7 +155,7 @@ pub async fn standing(
                                   where o.customer_id = m.customer_id and o.user_id <> m.user_id and o.role = 'ADMIN'
                                     and u.disabled_at is null and not u.is_service) as "others_decide!"
            from customer_users m where m.customer_id = $1 and m.user_id = $2"#,
-        customer.id.0,
+        customer.0,
         user.0
     )
     .fetch_optional(writer.connection()?)
@@ -189,7 +189,7 @@ impl Changes<'_> {
             new_value: Some(word(saml)),
             ..Event::default()
         };
-        self.record_for_customer_and_operator(customer, by, &event)
+        self.record_operation(customer, by, &event)
     }
 
     /// Gives a customer's user another role and records it in the customer's log.

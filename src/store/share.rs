@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 
-use super::access::LockedAccess;
 use super::change::{Changes, Event};
 use super::portal::LockedCustomer;
 use super::{Reader, StoreError, Writer};
@@ -76,7 +75,7 @@ impl Changes<'_> {
         });
         let new = format!("{} until {}", share.label, share.expires_at.format("%Y-%m-%dT%H:%M:%SZ"));
         let event = Event { action: "posture_share.created", new_value: Some(&new), ..Event::default() };
-        self.record_for_operator(customer, by, &event);
+        self.record_operation(customer, by, &event);
         PostureShareId(id)
     }
 
@@ -95,21 +94,7 @@ impl Changes<'_> {
         });
         let event =
             Event { action: "posture_share.revoked", old_value: Some(&share.label), ..Event::default() };
-        self.record_for_operator(customer, by, &event)
-    }
-
-    /// Records what an operating partner, or the customer itself, did with the customer's security data: in the partner's log,
-    /// where one did it, and in the customer's.
-    pub fn record_for_operator(
-        &mut self,
-        customer: &LockedCustomer,
-        by: Option<PartnerId>,
-        event: &Event<'_>,
-    ) -> &mut Self {
-        if let Some(partner) = by {
-            self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), event);
-        }
-        self.record_for_customer(customer.id, by, event)
+        self.record_operation(customer, by, &event)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::access::LockedAccess;
 use super::change::{Changes, Event};
 use super::portal::LockedCustomer;
 use super::{Reader, StoreError, Writer};
@@ -98,9 +97,6 @@ impl Changes<'_> {
             old_value: Some(&old),
             new_value: Some(&new),
         };
-        if let Some(partner) = by {
-            self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), &event);
-        }
-        self.record_for_customer(customer.id, by, &event)
+        self.record_operation(customer, by, &event)
     }
 }

@@ -5,11 +5,9 @@ use sqlx::postgres::PgRow;
 use sqlx::{Postgres, QueryBuilder, Row as _};
 use uuid::Uuid;
 
-use super::access::LockedAccess;
-use super::change::{Changes, Event};
+use super::change::Changes;
 use super::finding::Findings;
 use super::list::{Direction, KeyKind, KeyValue, List, Position, SortKey, newest_first};
-use super::portal::LockedCustomer;
 use super::{StoreError, Writer};
 use crate::domain::finding::FindingStatus;
 use crate::domain::ids::{CustomerId, FindingId, PartnerId};
@@ -128,20 +126,6 @@ impl Changes<'_> {
             sql.push_bind(findings.iter().map(|finding| finding.status.as_str()).collect::<Vec<_>>());
             sql.push("::text[]) r");
         })
-    }
-
-    /// Records what was done to findings on the side(s) it concerns. What they are no log says: a partner keeps its own when it
-    /// sees the customer's posture no more.
-    pub fn record_triage(
-        &mut self,
-        customer: &LockedCustomer,
-        by: Option<PartnerId>,
-        event: &Event<'_>,
-    ) -> &mut Self {
-        if let Some(partner) = by {
-            self.record_for_partner(partner, customer.access.as_ref().map(LockedAccess::key), event);
-        }
-        self.record_for_customer(customer.id, by, event)
     }
 }
 

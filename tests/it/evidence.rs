@@ -131,6 +131,22 @@ async fn whoever_may_not_adds_and_reads_nothing_and_hears_the_same_as_of_nothing
     assert_eq!((rows(&app).await, app.files()), (before, files));
 }
 
+/// That there is a file already is posture, and recorded before it is told.
+#[tokio::test]
+async fn a_refused_file_tells_a_partner_nothing_that_is_not_recorded() {
+    let cast = Cast::new();
+    let app = App::start(cast.world).await;
+    let partner = app.sign_in(Persona::PartnerAdmin);
+    let id = record(&partner, cast.crown.customer).await;
+    assert_eq!(put(&partner, &id, "a.txt", "text/plain", "text").await.status, 201);
+    app.forget_what_was_shown().await;
+    assert_eq!(put(&partner, &id, "b.txt", "text/plain", "text").await.status, 409);
+    let mut owner = app.owner().await;
+    let told: Vec<(String, Vec<String>)> =
+        sqlx::query_as("select class, fields from access_records").fetch_all(&mut owner).await.unwrap();
+    assert_eq!(told, [("POSTURE".to_owned(), vec!["Evidence.file".to_owned()])]);
+}
+
 /// What a partner may read follows the gate, and what it may add *operate*.
 #[tokio::test]
 async fn after_a_change_of_model_a_partner_still_reads_or_no_longer_and_adds_nothing() {

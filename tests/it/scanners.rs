@@ -419,6 +419,71 @@ async fn what_is_called_off_is_taken_from_the_scanner_that_has_not_begun() {
     assert_eq!(partner.data(&cancel).await["cancelScan"]["userErrors"][0]["code"], "WRONG_STATE");
 }
 
+/// What a scanner has begun is metered, and called off no more, also while it waits for another scanner.
+#[tokio::test]
+async fn what_was_begun_once_stays_metered() {
+    let Book { world, admin, acme, of_acme, of_both, .. } = book();
+    let app = App::start(world).await;
+    let (partner, first, second) = (app.sign_in(admin), app.sign_in(of_acme), app.sign_in(of_both));
+    let scan = asked_for(&partner, acme).await;
+    let cancel = format!(
+        "mutation {{ cancelScan(input: {{ scanId: \"{scan}\" }}) {{ userErrors {{ code message }} }} }}"
+    );
+    assert_eq!(InHand::claim(&first).await.tell("start", "").await.status, 200);
+    app.clock.advance(TimeDelta::minutes(10));
+    let in_hand = InHand::claim(&second).await;
+    let shown = format!("{{ node(id: \"{scan}\") {{ ... on Scan {{ status startedAt }} }} }}");
+    assert_eq!(partner.data(&shown).await["node"], json!({ "status": "QUEUED", "startedAt": null }));
+    let reply = partner.data(&cancel).await;
+    assert_eq!(
+        reply["cancelScan"]["userErrors"],
+        json!([{ "code": "WRONG_STATE", "message":
+            "the scan was begun by a scanner: only a scan that no scanner has begun can be called off" }])
+    );
+    assert_eq!(in_hand.results(&log(&["error"])).await.status, 200);
+    let mut owner = app.owner().await;
+    let used =
+        format!("select used from usage_scans where customer_id = '{acme}' and period_start = '2026-06-01'");
+    assert_eq!(rows(&mut owner, &used).await, ["(1)"]);
+}
+
+/// Called off and begun at once: one of the two holds, and what is metered is what was begun.
+#[tokio::test]
+async fn of_a_start_and_a_cancel_at_once_one_holds() {
+    let Book { world, admin, acme, of_acme, .. } = book();
+    let app = App::start_with(world, 8).await;
+    let (partner, scanner) = (app.sign_in(admin), app.sign_in(of_acme));
+    let mut begun = 0;
+    for nth in 0..8 {
+        let scan = asked_for(&partner, acme).await;
+        let in_hand = InHand::claim(&scanner).await;
+        assert_eq!(in_hand.scan, scan);
+        let cancel =
+            format!("mutation {{ cancelScan(input: {{ scanId: \"{scan}\" }}) {{ userErrors {{ code }} }} }}");
+        let (started, canceled) = if nth % 2 == 0 {
+            tokio::join!(in_hand.tell("start", ""), partner.data(&cancel))
+        } else {
+            let (canceled, started) = tokio::join!(partner.data(&cancel), in_hand.tell("start", ""));
+            (started, canceled)
+        };
+        let refused = canceled["cancelScan"]["userErrors"].as_array().unwrap().len();
+        assert_eq!(
+            (started.status == 200, started.status == 409),
+            (refused == 1, refused == 0),
+            "{}",
+            started.text
+        );
+        begun += refused;
+        if refused == 1 {
+            assert_eq!(in_hand.tell("fail", r#"{"reason":"enough"}"#).await.status, 200);
+        }
+    }
+    let mut owner = app.owner().await;
+    let used =
+        format!("select used from usage_scans where customer_id = '{acme}' and period_start = '2026-06-01'");
+    assert_eq!(rows(&mut owner, &used).await, [format!("({begun})")]);
+}
+
 /// What is not a scanner's, what is another customer's and what is nothing at all.
 #[tokio::test]
 async fn everyone_else_is_turned_away_and_told_nothing() {

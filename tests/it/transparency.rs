@@ -8,13 +8,13 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 use chrono::TimeDelta;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::UserId;
+use posture_gateway::domain::ids::{ScanId, UserId};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use uuid::Uuid;
 
 use crate::support::app::{App, Client};
-use crate::support::cast::{Cast, Persona};
+use crate::support::cast::{Cast, Persona, Sold};
 use crate::support::process::Gateway;
 use crate::support::world::NOW;
 
@@ -85,7 +85,12 @@ async fn every_gated_field_and_every_look_up_is_recorded() {
         }
         let found = of(&app, &admin, &format!("{{ customer(id: \"{id}\") {{ name {selection} }} }}")).await;
         let field = format!("Customer.{name}");
-        assert_eq!(found, [record("Crown", "PartnerAdmin", &class, &[&field])], "{name}");
+        let mut due = vec![record("Crown", "PartnerAdmin", &class, &[&field])];
+        if name == "auditLog" {
+            // What was done to the security configuration, too.
+            due.push(record("Crown", "PartnerAdmin", "SECURITY_CONFIG", &[&field]));
+        }
+        assert_eq!(found, due, "{name}");
         tried += 1;
     }
     assert!(tried > 12, "{tried}");
@@ -252,6 +257,111 @@ async fn what_a_payload_shows_is_recorded() {
         "mutation {{ setPortalAccess(input: {{ customerId: \"{bolt}\", portalAccess: READ_ONLY }}) {{ customer {{ lastScanAt }} userErrors {{ code }} }} }}"
     );
     assert_eq!(of(&app, &admin, &refused).await, []);
+}
+
+/// A refusal past the gate tells something, too: whichever mutation it is, and whoever forgot to say so.
+#[tokio::test]
+async fn what_a_refusal_tells_is_recorded() {
+    let cast = Cast::new();
+    let (bolt, crown) = (cast.bolt, cast.crown);
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let customer = |id| format!("customerId: \"{}\"", GlobalId::Customer(id));
+    let finding =
+        |sold: Sold| format!("findingId: \"{}\"", GlobalId::Finding(sold.customer, sold.posture.finding));
+    let scan = |sold: Sold| format!("scanId: \"{}\"", GlobalId::Scan(sold.customer, sold.posture.scan));
+    let nothing = GlobalId::Scan(crown.customer, ScanId(Uuid::nil()));
+    let reader = GlobalId::User(Persona::DisabledPortalReader.into());
+    for (operation, input, code, of) in [
+        (
+            "triageFindings",
+            format!("{}, status: OPEN", customer(crown.customer)),
+            "NO_CHANGE",
+            Some(("Crown", "POSTURE")),
+        ),
+        (
+            "triageFinding",
+            format!("{}, status: OPEN", finding(crown)),
+            "NO_CHANGE",
+            Some(("Crown", "POSTURE")),
+        ),
+        ("cancelScan", scan(crown), "WRONG_STATE", Some(("Crown", "POSTURE"))),
+        ("setSlaPolicy", customer(crown.customer), "NO_CHANGE", Some(("Crown", "POSTURE"))),
+        (
+            "createEvidence",
+            format!("{}, framework: \"\", control: \"C\", title: \"T\"", customer(crown.customer)),
+            "INVALID",
+            Some(("Crown", "POSTURE")),
+        ),
+        (
+            "runScan",
+            format!("{}, profile: \"\"", customer(crown.customer)),
+            "INVALID",
+            Some(("Crown", "POSTURE")),
+        ),
+        ("enableUser", format!("userId: \"{reader}\""), "NO_CHANGE", Some(("Crown", "SECURITY_CONFIG"))),
+        // That it is there.
+        ("cancelScan", scan(bolt), "NOT_PERMITTED", Some(("Bolt", "POSTURE"))),
+        (
+            "addFindingNote",
+            format!("{}, note: \"\"", finding(bolt)),
+            "NOT_PERMITTED",
+            Some(("Bolt", "POSTURE")),
+        ),
+        // Nothing was read.
+        ("runScan", format!("{}, profile: \"\"", customer(bolt.customer)), "NOT_PERMITTED", None),
+        ("cancelScan", format!("scanId: \"{nothing}\""), "NOT_FOUND", None),
+    ] {
+        let document =
+            format!("mutation {{ {operation}(input: {{ {input} }}) {{ userErrors {{ code }} }} }}");
+        app.forget_what_was_shown().await;
+        let reply = admin.ask(&document).await;
+        assert_eq!(reply.body["data"][operation]["userErrors"], json!([{ "code": code }]), "{}", reply.text);
+        let field = format!("Mutation.{operation}");
+        let due: Vec<_> =
+            of.iter().map(|(name, class)| record(name, "PartnerAdmin", class, &[&field])).collect();
+        assert_eq!(recorded(&app).await, due, "{document}");
+    }
+    // The customer's own people are told without a record.
+    let own = format!(
+        "mutation {{ setSlaPolicy(input: {{ {} }}) {{ userErrors {{ code }} }} }}",
+        customer(cast.acme.customer)
+    );
+    assert_eq!(of(&app, &app.sign_in(Persona::FullPortalAdmin), &own).await, []);
+}
+
+/// A refusal that a key keeps is told again by the gate of then: as it was, and recorded again; or without its words.
+#[tokio::test]
+async fn a_refusal_that_a_key_keeps_is_told_again_only_while_the_gate_shows_it() {
+    let cast = Cast::new();
+    let crown = cast.crown;
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin).header("idempotency-key", "kept");
+    let document = format!(
+        "mutation {{ setSlaPolicy(input: {{ customerId: \"{}\" }}) {{ userErrors {{ code message field }} }} }}",
+        GlobalId::Customer(crown.customer)
+    );
+    let first = admin.ask(&document).await;
+    assert!(first.text.contains("the policy is this already"), "{}", first.text);
+    app.forget_what_was_shown().await;
+    assert_eq!(admin.ask(&document).await.text, first.text);
+    assert_eq!(
+        recorded(&app).await,
+        [record("Crown", "PartnerAdmin", "POSTURE", &["Mutation.setSlaPolicy"])]
+    );
+    for model in ["CO_MANAGED", "CUSTOMER_MANAGED"] {
+        app.as_owner(&format!(
+            "update accesses set operating_model = '{model}' where id = '{}'",
+            crown.access
+        ))
+        .await;
+        app.forget_what_was_shown().await;
+        let reply = admin.ask(&document).await;
+        let error = &reply.body["data"]["setSlaPolicy"]["userErrors"][0];
+        assert_eq!((&error["code"], &error["field"]), (&json!("NO_CHANGE"), &Value::Null), "{}", reply.text);
+        assert!(!reply.text.contains("policy is"), "{}", reply.text);
+        assert_eq!(recorded(&app).await, [], "{model}");
+    }
 }
 
 #[tokio::test]

@@ -64,7 +64,8 @@ impl AccessMutations {
         AccessPayload::of(ctx, outcome).await
     }
 
-    /// Sets what the customer grants a partner, for a time if wished. Customer admins, at any portal access level.
+    /// Sets what the customer grants a partner, for a time if wished. Customer admins, at any portal access level; people alone, no
+    /// API key.
     async fn set_partner_consent(
         &self,
         ctx: &Context<'_>,

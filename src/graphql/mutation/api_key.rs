@@ -8,9 +8,10 @@ use super::payload::{ApiKeyPayload, PartnerApiKeyPayload};
 use super::portal::{find_customer, lock_for};
 use super::refusal::{self, Refusal};
 use super::writing::{Begun, Stop, Writing, begin, written};
-use crate::domain::api_key::{ENTROPY, KeyKind, Secret};
+use crate::domain::api_key::KeyKind;
 use crate::domain::global_id::GlobalId;
 use crate::domain::ids::{ApiKeyId, CustomerId, PartnerId};
+use crate::domain::secret::Secret;
 use crate::domain::user;
 use crate::graphql::enums::{CustomerRole, PartnerRole};
 use crate::policy::{Operation, Viewer};
@@ -126,13 +127,6 @@ fn apart<T>(made: std::result::Result<(T, Secret), Stop>) -> (std::result::Resul
     }
 }
 
-/// A key that nobody can guess.
-fn new_secret(kind: KeyKind) -> std::result::Result<Secret, Stop> {
-    let mut entropy = [0; ENTROPY];
-    getrandom::fill(&mut entropy)?;
-    Ok(Secret::new(kind, entropy))
-}
-
 async fn create_api_key(
     writing: &mut Writing<'_>,
     input: &CreateApiKeyInput,
@@ -141,7 +135,7 @@ async fn create_api_key(
     operator(writing, &customer, "making API keys")?;
     person(writing, "API keys are made")?;
     let label = refusal::name("label", &input.label)?;
-    let secret = new_secret(KeyKind::Customer)?;
+    let secret = Secret::generate(KeyKind::Customer.prefix())?;
     let mut changes = Changes::new(&writing.author);
     let id = changes.make_customer_key(&customer, &NewKey { label, secret: &secret }, input.role.into());
     changes.execute(&mut writing.writer).await?;
@@ -182,7 +176,7 @@ async fn create_partner_api_key(
     let partner = own_partner(writing)?;
     person(writing, "API keys are made")?;
     let label = refusal::name("label", &input.label)?;
-    let secret = new_secret(KeyKind::Partner)?;
+    let secret = Secret::generate(KeyKind::Partner.prefix())?;
     let mut changes = Changes::new(&writing.author);
     let id = changes.make_partner_key(partner, &NewKey { label, secret: &secret }, input.role.into());
     changes.execute(&mut writing.writer).await?;

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, InputObject, Object, Result};
 
+use super::operate::person;
 use super::payload::CustomerPayload;
 use super::quote::{Terms, own_partner, quoted};
 use super::refusal;
@@ -54,7 +55,7 @@ pub struct CustomerMutations;
 #[Object]
 impl CustomerMutations {
     /// Makes a customer, its portal DISABLED. Partner admins. With licences it has an access and a subscription at once, as
-    /// if a quote had been made and accepted.
+    /// if a quote had been made and accepted. Its first ADMIN is named by people, not by API keys.
     async fn create_customer(
         &self,
         ctx: &Context<'_>,
@@ -66,6 +67,9 @@ impl CustomerMutations {
 }
 
 async fn create_customer(writing: &mut Writing<'_>, input: &CreateCustomerInput) -> Result<CustomerId, Stop> {
+    if input.admin_email.is_some() {
+        person(writing, "the ADMIN of a customer is named")?;
+    }
     let name = refusal::name("name", &input.name)?.to_owned();
     let email = input.admin_email.as_deref().map(|text| refusal::email("adminEmail", text)).transpose()?;
     let id = CustomerId(writing.author.new_id());

@@ -64,7 +64,11 @@ pub(super) async fn lock_for(
         Viewer::Partner { partner, .. } => Some(partner),
         Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => None,
     };
-    lock_customer(&mut writing.writer, customer, partner).await
+    let locked = lock_customer(&mut writing.writer, customer, partner).await?;
+    if let Some(locked) = &locked {
+        writing.has_locked(locked.subject(writing.now()));
+    }
+    Ok(locked)
 }
 
 async fn set_portal_access(

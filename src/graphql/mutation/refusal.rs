@@ -119,6 +119,23 @@ impl Refusal {
         Self::new(RefusalCode::WrongState, message)
     }
 
+    /// What is left of a refusal that was kept, where the viewer may not be told any more what it was about.
+    #[must_use]
+    pub fn without_why(self) -> Self {
+        Self {
+            message: "this was refused before, and why is not yours to see any more: send it again with another Idempotency-Key"
+                .to_owned(),
+            field: None,
+            ..self
+        }
+    }
+
+    /// Whether it tells of something that is there: what is not found is told as what may not be seen.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.code != RefusalCode::NotFound
+    }
+
     /// The key was used for something else.
     #[must_use]
     pub fn idempotency_key_reused() -> Self {

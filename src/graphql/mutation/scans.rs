@@ -119,9 +119,12 @@ async fn cancel_scan(
     let scan = find_scan(&mut writing.writer, customer.id, id).await?.ok_or_else(missing)?;
     let by = operator(writing, &customer, "scanning")?;
     if scan.status != ScanStatus::Queued || !lock_queued(&mut writing.writer, customer.id, id).await? {
-        let status = if scan.status == ScanStatus::Queued { "QUEUED no more" } else { scan.status.as_str() };
+        let how = match scan.status {
+            ScanStatus::Queued => "was begun by a scanner".to_owned(),
+            status => format!("is {status}"),
+        };
         return Err(Refusal::wrong_state(format!(
-            "the scan is {status}: only a scan that no scanner has begun can be called off"
+            "the scan {how}: only a scan that no scanner has begun can be called off"
         ))
         .into());
     }

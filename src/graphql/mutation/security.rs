@@ -138,7 +138,7 @@ async fn set_customer_user_role(
     let customer = lock_for(writing, customer).await?.ok_or_else(missing)?;
     // Where the security configuration is hidden, nobody else is there.
     operator(writing, &customer, "giving roles").map_err(|_| missing())?;
-    let before = security::standing(&mut writing.writer, &customer, user).await?.ok_or_else(missing)?;
+    let before = security::standing(&mut writing.writer, customer.id, user).await?.ok_or_else(missing)?;
     person(writing, "roles are given")?;
     let role: user::CustomerRole = input.role.into();
     // Whoever asks is an ADMIN; but of two who take each other's role at once, one asks as what they no longer are.

@@ -181,7 +181,7 @@ async fn triage_finding(
         let (old_value, new_value) = (Some(from.as_str()), Some(to.as_str()));
         Event { action: "finding.triaged", reason: None, old_value, new_value }
     };
-    changes.record_triage(&customer, by, &event);
+    changes.record_operation(&customer, by, &event);
     changes.execute(&mut writing.writer).await?;
     Ok((customer.id, found.id))
 }
@@ -195,7 +195,7 @@ async fn add_finding_note(
     let note = Some(note(&input.note)?);
     let mut changes = Changes::new(&writing.author);
     changes.triage(customer.id, &[found], &Step { by, to: found.status, note, policy: &SlaPolicy::DEFAULT });
-    changes.record_triage(&customer, by, &Event { action: "finding.note_added", ..Event::default() });
+    changes.record_operation(&customer, by, &Event { action: "finding.note_added", ..Event::default() });
     changes.execute(&mut writing.writer).await?;
     Ok((customer.id, found.id))
 }
@@ -242,7 +242,7 @@ async fn triage_findings(
     changes.triage(customer.id, &findings, &Step { by, to, note, policy: &policy });
     let new = format!("{to}: {} findings", findings.len());
     let event = Event { action: "finding.many_triaged", new_value: Some(&new), ..Event::default() };
-    changes.record_triage(&customer, by, &event);
+    changes.record_operation(&customer, by, &event);
     changes.execute(&mut writing.writer).await?;
     Ok((customer.id, i32::try_from(findings.len()).unwrap_or(i32::MAX)))
 }

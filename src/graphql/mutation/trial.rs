@@ -41,7 +41,7 @@ pub struct TrialMutations;
 #[Object]
 impl TrialMutations {
     /// Elects the operating model of a trial. Customer admins, at any portal access level, until the trial ends. FULLY_MANAGED
-    /// lowers a FULL portal to READ_ONLY.
+    /// lowers a FULL portal to READ_ONLY. People alone, no API key.
     async fn elect_operating_model(
         &self,
         ctx: &Context<'_>,

@@ -13,6 +13,7 @@ use crate::domain::user::CustomerRole;
 use crate::policy::{DataClass, Operation, Viewer, decide, explain};
 use crate::store::change::Changes;
 use crate::store::people::{self, Belonging, Logs, Person};
+use crate::store::security;
 
 /// A user who may no longer sign in.
 #[derive(InputObject)]
@@ -102,6 +103,13 @@ async fn set(
     if known.enabled == enabled {
         let word = if enabled { "enabled" } else { "disabled" };
         return Err(Refusal::no_change("userId", format!("the user is {word} already")).into());
+    }
+    if let (false, Belonging::Customer(customer, CustomerRole::Admin)) = (enabled, person.of) {
+        // Whoever asks is an ADMIN; but of two who disable each other at once, one asks as what they no longer are.
+        let standing = security::standing(&mut writing.writer, customer, user).await?.ok_or_else(missing)?;
+        if !standing.others_decide {
+            return Err(Refusal::not_permitted("the last ADMIN who may sign in stays one").into());
+        }
     }
     let mut changes = Changes::new(&writing.author);
     changes.set_enabled(&person, enabled, reason, &logs);

@@ -11,12 +11,13 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::refusal::Refusal;
-use crate::domain::ids::UserId;
-use crate::graphql::error::{forbidden, internal, no_randomness, unauthenticated};
+use crate::domain::ids::{CustomerId, UserId};
+use crate::graphql::error::{for_people, forbidden, internal, no_randomness, unauthenticated};
 use crate::graphql::session::{Sessions, root_field};
-use crate::policy::{Operation, Viewer};
+use crate::policy::{Operation, Subject, Viewer, decide};
 use crate::store::change::Author;
 use crate::store::idempotency::{self, Key, Known};
+use crate::store::portal::lock_customer;
 use crate::store::viewer::{SignedIn, signed_in_to_write};
 use crate::store::{Snapshot, StoreError, Writer};
 
@@ -69,6 +70,9 @@ pub struct Writing<'c> {
     pub asker: SignedIn,
     /// What its events are signed with.
     pub author: Author,
+    operation: Operation,
+    /// The customers that it has locked, as the gate knows them: nothing of another one is read.
+    locked: Vec<Subject>,
     sessions: &'c Sessions,
     field: &'c str,
     key: Option<Key>,
@@ -98,6 +102,7 @@ pub async fn begin<'c, T: DeserializeOwned>(
     let refused = match &asker {
         None => Some(unauthenticated()),
         Some(asker) if !operation.may_ever_be_called_by(&asker.viewer) => Some(forbidden(operation)),
+        Some(asker) if asker.is_service && operation.takes_a_person() => Some(for_people(operation)),
         Some(_) => None,
     };
     let (Some(asker), None) = (asker, &refused) else {
@@ -118,7 +123,28 @@ pub async fn begin<'c, T: DeserializeOwned>(
         let before = match known {
             Known::New => None,
             Known::OfAnotherInput => Some(Err(Refusal::idempotency_key_reused())),
-            Known::Answered(outcome) => Some(remembered(outcome)?),
+            Known::Answered(outcome) => Some(match remembered(outcome)? {
+                Kept::Done(done) => Ok(done),
+                Kept::Refused(refusal) => Err(refusal),
+                Kept::Told(refusal, customers) => {
+                    let mut subjects = Vec::with_capacity(customers.len());
+                    for customer in customers {
+                        let partner = asker.viewer.partner();
+                        let locked = lock_customer(&mut writer, customer, partner).await;
+                        let locked = locked.map_err(|error| internal(&error))?;
+                        subjects.push(locked.map(|locked| locked.subject(now)));
+                    }
+                    // Told once more only by the gate of now.
+                    let told = subjects.iter().all(|subject| {
+                        subject.as_ref().is_some_and(|subject| is_past(operation, &asker.viewer, subject))
+                    });
+                    let of: Vec<_> = subjects.iter().flatten().collect();
+                    if told {
+                        note_told(sessions, operation, &asker.viewer, &of);
+                    }
+                    Err(if told { refusal } else { refusal.without_why() })
+                }
+            }),
         };
         if let Some(before) = before {
             writer.rollback().await.map_err(|error| internal(&error))?;
@@ -127,7 +153,7 @@ pub async fn begin<'c, T: DeserializeOwned>(
         }
     }
     let author = Author::new(asker.name.clone(), user, now, stamp.request);
-    Ok(Begun::Now(Writing { writer, asker, author, sessions, field, key }))
+    Ok(Begun::Now(Writing { writer, asker, author, operation, locked: Vec::new(), sessions, field, key }))
 }
 
 /// What a field is kept under: its response key, or, where an index could not hold that, its digest.
@@ -144,13 +170,25 @@ fn named(field: &str) -> String {
 enum Kept<T> {
     Done(T),
     Refused(Refusal),
+    /// Refused with words that tell of these customers: the gate is asked again before they are said again.
+    Told(Refusal, Vec<CustomerId>),
 }
 
-fn remembered<T: DeserializeOwned>(outcome: serde_json::Value) -> Result<Outcome<T>> {
-    match serde_json::from_value(outcome) {
-        Ok(Kept::Done(done)) => Ok(Ok(done)),
-        Ok(Kept::Refused(refusal)) => Ok(Err(refusal)),
-        Err(error) => Err(internal(&StoreError::from(sqlx::Error::Decode(error.into())))),
+fn remembered<T: DeserializeOwned>(outcome: serde_json::Value) -> Result<Kept<T>> {
+    serde_json::from_value(outcome)
+        .map_err(|error| internal(&StoreError::from(sqlx::Error::Decode(error.into()))))
+}
+
+/// Whether the gate lets a viewer so far that a refusal may tell of the customer.
+fn is_past(operation: Operation, viewer: &Viewer, subject: &Subject) -> bool {
+    operation.refusal_tells().is_some_and(|(from, _)| decide(viewer, from, subject).is_visible())
+}
+
+/// Notes what a refusal tells: it is recorded as every other read, before the answer is sent.
+fn note_told(sessions: &Sessions, operation: Operation, viewer: &Viewer, of: &[&Subject]) {
+    if let Some((_, class)) = operation.refusal_tells() {
+        let customers = of.iter().map(|subject| subject.customer);
+        sessions.whole().note_shown_to(viewer, class, customers, ("Mutation", operation.as_str()));
     }
 }
 
@@ -177,19 +215,30 @@ impl Writing<'_> {
         self.author.now
     }
 
+    /// Remembers a customer that was locked: should the mutation be refused, the refusal may tell of it.
+    pub fn has_locked(&mut self, subject: Subject) {
+        self.locked.push(subject);
+    }
+
     /// Ends the transaction, keeps the answer under the request's key, and opens the session that the payload is read in: its
     /// snapshot is taken after the change.
     ///
     /// # Errors
     /// INTERNAL when the database does not confirm; then nothing was changed.
     pub async fn end<T: Serialize>(self, done: std::result::Result<T, Stop>) -> Result<Outcome<T>> {
-        let Self { mut writer, author, sessions, field, key, .. } = self;
+        let Self { mut writer, asker, author, operation, locked, sessions, field, key } = self;
         let outcome = match done {
             Ok(done) => Ok(done),
             Err(Stop::Refused(refusal)) => Err(refusal),
             Err(Stop::Failed(error)) => return Err(internal(&error)),
             Err(Stop::NotRandom(error)) => return Err(no_randomness(&error)),
         };
+        let mut of: Vec<_> =
+            locked.iter().filter(|subject| is_past(operation, &asker.viewer, subject)).collect();
+        if !outcome.as_ref().is_err_and(Refusal::is_told) {
+            of.clear();
+        }
+        note_told(sessions, operation, &asker.viewer, &of);
         let database = sessions.whole().snapshot().database().clone();
         let (user, now): (UserId, _) = (author.user, author.now);
         let ended = async {
@@ -200,7 +249,13 @@ impl Writing<'_> {
             if let Some(key) = &key {
                 let kept = match &outcome {
                     Ok(done) => serde_json::to_value(Kept::Done(done)),
-                    Err(refusal) => serde_json::to_value(Kept::<()>::Refused(refusal.clone())),
+                    Err(refusal) if of.is_empty() => {
+                        serde_json::to_value(Kept::<()>::Refused(refusal.clone()))
+                    }
+                    Err(refusal) => serde_json::to_value(Kept::<()>::Told(
+                        refusal.clone(),
+                        of.iter().map(|subject| subject.customer).collect(),
+                    )),
                 };
                 let kept = kept.map_err(|error| sqlx::Error::Encode(error.into()))?;
                 idempotency::keep(&mut writer, key, &kept).await?;

@@ -27,9 +27,10 @@ use crate::graphql::enums::{DataClass, PortalAccess, all_into};
 use crate::graphql::error::bad_input;
 use crate::graphql::gate::{ask, ask_exposure, gate_directive, shown};
 use crate::graphql::loaders::{ChangesKey, ExposureKey, RollupKey, SecurityKey, SlaKey, TrendKey};
+use crate::graphql::query::security_of_log;
 use crate::graphql::scalars::Date;
 use crate::graphql::session::session;
-use crate::policy::{Activity, Class, Grant, Posture, Scope, SecurityConfig};
+use crate::policy::{self, Activity, Class, Grant, Posture, Scope, SecurityConfig};
 use crate::store;
 use crate::store::access::CustomerAccesses;
 use crate::store::asset::Assets;
@@ -333,7 +334,8 @@ impl Customer {
         loaded.await.map(|rollup| rollup.and_then(|rollup| rollup.last_scan_at)).transpose()
     }
 
-    /// What happened in the organisation, newest first.
+    /// What happened in the organisation, newest first. What was done to people, roles, SAML and API keys is there only for who is
+    /// shown the security configuration.
     #[graphql(directive = gate_directive::apply(DataClass::Activity))]
     async fn audit_log(
         &self,
@@ -345,8 +347,18 @@ impl Customer {
         filter: Option<AuditFilter>,
     ) -> Option<Result<Uncounted<CustomerAuditEvent>>> {
         let grant = shown!(self.ask::<Activity>(ctx).await);
-        let partner = tried!(tried!(session(ctx)).viewer().await).partner();
-        let list = CustomerLog { filter: filter.unwrap_or_default().into(), partner };
+        let session = tried!(session(ctx));
+        let partner = tried!(session.viewer().await).partner();
+        let security = tried!(security_of_log(session, self.row.id, self.deciding.as_deref()).await);
+        if security.is_some() {
+            let shown = session.note_shown(
+                policy::DataClass::SecurityConfig,
+                [self.row.id],
+                ("Customer", "auditLog"),
+            );
+            tried!(shown.await);
+        }
+        let list = CustomerLog { filter: filter.unwrap_or_default().into(), partner, security };
         let page = tried!(page(ctx, grant, &list, &PageArguments { first, after, last, before }).await);
         Some(Ok(uncounted(self.row.id.0, &list, &page, |row| CustomerAuditEvent(row.clone()))))
     }

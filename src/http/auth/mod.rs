@@ -13,7 +13,7 @@ mod tests;
 
 use axum::Json;
 use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::failure;
 use crate::domain::api_key;
 use crate::domain::ids::UserId;
 use crate::store::{Database, StoreError};
@@ -88,6 +89,27 @@ impl IntoResponse for TokenError {
         });
         (status, [(WWW_AUTHENTICATE, challenge)], Json(body)).into_response()
     }
+}
+
+/// What a door says that lets in nobody without a token: `takes` says whose.
+pub(super) fn unauthenticated(takes: &str) -> Response {
+    let mut response = failure(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", takes);
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// The user whose token came with a request, at a door that takes no API key; none for an anonymous request. Who that is, a
+/// transaction tells.
+///
+/// # Errors
+/// Where the token is none that the verifier takes.
+pub(super) fn subject(
+    headers: &HeaderMap,
+    verifier: &Verifier,
+    now: DateTime<Utc>,
+) -> Result<Option<UserId>, TokenError> {
+    let Some(token) = bearer(headers)? else { return Ok(None) };
+    Ok(Some(verifier.verify(token, now)?.subject))
 }
 
 /// The bearer token of a request; none where it has no `Authorization` header: it is anonymous.

@@ -134,7 +134,7 @@ impl Changes<'_> {
         // Neither the record's title nor a finding's: a partner's log outlives what the partner may see.
         let text = format!("{} {}, findings: {findings}, scans: {scans}", new.framework, new.control);
         let event = Event { action: "evidence.created", new_value: Some(&text), ..Event::default() };
-        self.record_for_operator(customer, by, &event);
+        self.record_operation(customer, by, &event);
         EvidenceId(id)
     }
 
@@ -170,6 +170,6 @@ impl Changes<'_> {
         });
         let text = format!("{}, {} bytes of {}", new.evidence.called, file.size, file.media_type);
         let event = Event { action: "evidence.file_added", new_value: Some(&text), ..Event::default() };
-        self.record_for_operator(customer, by, &event)
+        self.record_operation(customer, by, &event)
     }
 }

@@ -67,7 +67,8 @@ pub async fn find_scan(
     row.map(|row| Ok(FoundScan { id: scan, profile: row.profile, status: row.status.parse()? })).transpose()
 }
 
-/// Locks a scan that waits for a scanner, so that none takes it; false where it waits no more.
+/// Locks a scan that no scanner has begun, so that none begins it: `lease::hold` waits for the same row, and finds it called off. False
+/// where one has, also where it let go of it again: what a scanner has begun is metered.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -77,7 +78,8 @@ pub async fn lock_queued(
     scan: ScanId,
 ) -> Result<bool, StoreError> {
     let locked = sqlx::query!(
-        "select id from scans where customer_id = $1 and id = $2 and status = 'QUEUED' for no key update",
+        "select id from scans where customer_id = $1 and id = $2 and status = 'QUEUED' and begun_at is null
+         for no key update",
         customer.0,
         scan.0
     )

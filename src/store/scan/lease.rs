@@ -148,7 +148,8 @@ pub async fn renew(
     let expires_at = now + LEASE;
     sqlx::query!(
         "update scans set lease_expires_at = $3, status = case when $4 then 'RUNNING' else status end,
-                started_at = case when $4 then coalesce(started_at, $5) else started_at end
+                started_at = case when $4 then coalesce(started_at, $5) else started_at end,
+                begun_at = case when $4 then coalesce(begun_at, $5) else begun_at end
          where customer_id = $1 and id = $2",
         customer.0,
         scan.0,

@@ -284,6 +284,8 @@ async fn a_key_changes_nothing_about_who_signs_in() {
     } });
     let found =
         "mutation ($input: CreatePartnerInput!) { createPartner(input: $input) { userErrors { code } } }";
+    let founded =
+        "mutation ($input: CreateCustomerInput!) { createCustomer(input: $input) { userErrors { code } } }";
     let below = json!({ "name": "Below", "adminEmail": "new@below.example", "adminName": "Ada", "customerDataAccess": "NONE" });
     for reply in [
         customers.query(disable, whom(Persona::FullPortalAdmin)).await,
@@ -291,6 +293,9 @@ async fn a_key_changes_nothing_about_who_signs_in() {
         customers.query(invite, guest).await,
         create(&customers, acme, "Another", None).await,
         partners.query(found, json!({ "input": below })).await,
+        partners
+            .query(founded, json!({ "input": { "name": "Ours", "adminEmail": "mine@own.example" } }))
+            .await,
         create_for_partner(&partners, "Another", "OPERATOR").await,
         of_keys(&customers, "revokeApiKey", json!({ "apiKeyId": key.to_string() })).await,
         of_keys(&partners, "revokePartnerApiKey", json!({ "apiKeyId": birch_key })).await,
@@ -300,7 +305,54 @@ async fn a_key_changes_nothing_about_who_signs_in() {
     ] {
         assert_eq!(codes(&reply), ["NOT_PERMITTED"], "{}", reply.text);
     }
+    // What a customer's ADMIN decides at all times takes the ADMIN.
+    let access = GlobalId::Access(acme, cast.acme.access);
+    for (decision, input) in
+        [("setPartnerConsent", "consent: MANAGE"), ("electOperatingModel", "operatingModel: CO_MANAGED")]
+    {
+        let document = format!(
+            "mutation {{ {decision}(input: {{ accessId: \"{access}\", {input} }}) {{ userErrors {{ code }} }} }}"
+        );
+        let reply = customers.ask(&document).await;
+        assert_eq!(reply.codes(), ["FORBIDDEN"], "{}", reply.text);
+        assert!(reply.text.contains("decided by people, not by API keys"), "{}", reply.text);
+    }
     assert_eq!(everything(&app).await, before);
+    // And so say the policies: the key's user changes no consent, and makes no ADMIN of a new customer.
+    let mut gateway = app.test_database.as_role("posture_gateway").connect().await.unwrap();
+    let mut as_key = async |name: &str, sql: String| {
+        let mut owner = app.owner().await;
+        let user: uuid::Uuid = sqlx::query_scalar(
+            "select u.id from users u where u.is_service and u.kind = $1 and u.name = 'Root'",
+        )
+        .bind(name)
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+        let opening = format!(
+            "begin; set local role posture_writer; set local app.viewer = '{user}'; set local app.now = '2026-06-15T12:00:00Z'"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(opening)).execute(&mut gateway).await.unwrap();
+        let outcome = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut gateway)
+            .await
+            .map(|done| done.rows_affected());
+        sqlx::raw_sql("rollback").execute(&mut gateway).await.unwrap();
+        outcome.map_err(|error| error.as_database_error().unwrap().code().unwrap().into_owned())
+    };
+    let grants = format!(
+        "update accesses set version = version + 1, customer_consent = 2 where id = '{}'",
+        cast.acme.access
+    );
+    assert_eq!(as_key("CUSTOMER_USER", grants).await, Ok(0));
+    let customer = uuid::Uuid::from_u128(7);
+    let founds = format!(
+        "insert into customers (customer_id, name, portal_access, created_by, created_at) values ('{customer}', 'Ours', 0, '{}', now()); \
+         insert into users (id, kind, name, email, created_at) values ('{customer}', 'CUSTOMER_USER', 'x', 'x@x.example', now()); \
+         insert into customer_users (customer_id, user_id, role) values ('{customer}', '{customer}', 'ADMIN')",
+        cast.birch
+    );
+    assert_eq!(as_key("PARTNER_USER", founds).await, Err("42501".to_owned()));
 }
 
 #[tokio::test]

@@ -258,7 +258,8 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
         Deed {
             callers: KEEPERS,
             not_permitted: &[DisabledPortalAdmin],
-            told: Some(DisabledPortalAdmin),
+            // Its own ADMIN sees no security configuration at READ_ONLY, and Birch lets nobody see more.
+            told: None,
             ..unversioned(both(
                 Operation::InviteCustomerUser,
                 format!("{}, email: \"%-reader@example.org\", role: READ_ONLY", of(crown)),
@@ -328,12 +329,15 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
                 &["customer.user_role_changed"],
             ))
         },
-        configured(both(
-            Operation::SetSamlConfiguration,
-            format!("{}, enabled: false", of(crown)),
-            open_portal(),
-            &["customer.saml_changed"],
-        )),
+        Deed {
+            told: None,
+            ..configured(both(
+                Operation::SetSamlConfiguration,
+                format!("{}, enabled: false", of(crown)),
+                open_portal(),
+                &["customer.saml_changed"],
+            ))
+        },
         Deed {
             callers: CUSTOMER_ADMINS,
             done_for: &[FullPortalAdmin],
@@ -348,6 +352,7 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
         },
         Deed {
             not_permitted: &[],
+            told: None,
             ..configured(both(
                 Operation::RevokeApiKey,
                 format!("apiKeyId: \"{}\"", GlobalId::ApiKey(crown, cast.crown.posture.api_key)),
@@ -369,7 +374,7 @@ pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
         )),
         Deed {
             callers: KEEPERS,
-            told: Some(DisabledPortalAdmin),
+            told: None,
             ..unversioned(both(
                 Operation::DisableUser,
                 user(Persona::DisabledPortalReader),

@@ -489,22 +489,23 @@ impl Change<'_> {
             let (dice, rows) = (&mut self.dice, &mut self.to.access_records);
             stir(dice, rows, hidden, |row| row.id, |_, row| row.user_name.clone_from(&name));
         }
-        if self.eyes.activity(customer) {
-            return;
-        }
         let actor = self.mark();
-        let hidden = |row: &seed::CustomerAuditEvent| row.customer_id == customer;
+        let Self { eyes, dice, to, .. } = self;
+        let hidden = |row: &seed::CustomerAuditEvent| {
+            row.customer_id == customer && !eyes.event(customer, &row.action)
+        };
         stir(
-            &mut self.dice,
-            &mut self.to.customer_audit_events,
+            dice,
+            &mut to.customer_audit_events,
             hidden,
             |row| row.id,
             |_, row| {
                 row.actor.clone_from(&actor);
             },
         );
-        let mut more = more_of(customer, self.dice.number());
-        self.to.customer_audit_events.append(&mut more.customer_audit_events);
+        let mut more = more_of(customer, dice.number());
+        more.customer_audit_events.retain(hidden);
+        to.customer_audit_events.append(&mut more.customer_audit_events);
     }
 
     fn security(&mut self, customer: CustomerId) {

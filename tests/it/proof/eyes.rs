@@ -10,6 +10,7 @@ use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::{Access, Membership, World};
 use serde_json::Value;
 
+use crate::support::events::is_of_security;
 use crate::support::world::NOW;
 
 /// Who somebody is (DESIGN.md 3). Authority comes from the rows alone.
@@ -158,6 +159,11 @@ impl<'w> Eyes<'w> {
         !reader && self.posture(customer)
     }
 
+    /// What happened to a customer: ACTIVITY, and SECURITY_CONFIG besides where it happened to that.
+    pub(super) fn event(&self, customer: CustomerId, action: &str) -> bool {
+        self.activity(customer) && (!is_of_security(action) || self.security(customer))
+    }
+
     pub(super) fn security(&self, customer: CustomerId) -> bool {
         match self.who {
             Who::PartnerAdmin(_) | Who::PartnerOperator(_) => {
@@ -265,7 +271,7 @@ impl<'w> Eyes<'w> {
         shown.prepaid_purchases.retain(|row| self.purse(row.partner_id));
         shown.plans.retain(|row| self.catalogue(&row.currency));
         shown.plan_add_ons.retain(|row| self.catalogue(&row.currency));
-        shown.customer_audit_events.retain(|row| self.activity(row.customer_id));
+        shown.customer_audit_events.retain(|row| self.event(row.customer_id, &row.action));
         shown.api_keys.retain(|row| self.security(row.customer_id));
         macro_rules! posture {
             ($($table:ident)*) => {$( shown.$table.retain(|row| self.posture(row.customer_id)); )*};
@@ -299,7 +305,9 @@ impl<'w> Eyes<'w> {
             | "posture_snapshots" => customer(&|id| self.posture(id)),
             "access_records" => customer(&|id| self.exposure(id)),
             "finding_history" => customer(&|id| self.finding_change(id, uuid("partner_id").map(PartnerId))),
-            "customer_audit_events" => customer(&|id| self.activity(id)),
+            "customer_audit_events" => {
+                customer(&|id| self.event(id, row["action"].as_str().unwrap_or_default()))
+            }
             "security_settings" | "api_keys" => customer(&|id| self.security(id)),
             "partner_audit_events" | "partner_api_keys" | "quotes" => {
                 uuid("partner_id").is_some_and(|id| self.log(PartnerId(id)))

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use posture_gateway::domain::access::{AccessStatus, OperatingModel, Privilege};
-use posture_gateway::domain::api_key::{KeyKind, Secret};
+use posture_gateway::domain::api_key::KeyKind;
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
+use posture_gateway::domain::secret::Secret;
 use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::Membership;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
@@ -391,7 +392,7 @@ impl Gateways {
         let one = App::start_with(world, CONNECTIONS).await;
         let mut keys = BTreeMap::new();
         for (nth, &(user, kind)) in (0_u8..).zip(programs) {
-            let secret = Secret::new(kind, [nth; 32]).tell();
+            let secret = Secret::of(kind.prefix(), [nth; 32]).reveal().to_owned();
             let table = if kind == KeyKind::Partner { "partner_api_keys" } else { "api_keys" };
             let set = format!("update {table} set secret_hash = sha256('{secret}') where user_id = '{user}'");
             one.as_owner(&set).await;

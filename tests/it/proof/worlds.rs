@@ -26,7 +26,7 @@ const PARTNERS: &[&str] = &["Alder", "Birch", "Birch", "Cedar"];
 const PLANS: &[&str] = &["Basic", "Pro", "Standard"];
 pub(super) const TEXTS: &[&str] = &["A note", "a note", "Another \\ note"];
 pub(super) const ACTIONS: &[&str] =
-    &["access.operating_model_changed", "user.invited", "portal.changed", "scan.finished"];
+    &["access.operating_model_changed", "customer.user_invited", "portal.changed", "scan.finished"];
 /// Days from now; a time of day of their own have only those of [`instant`].
 const DAYS: &[i64] = &[-70, -45, -40, -31, -14, -14, -2, -1];
 

@@ -193,7 +193,8 @@ impl Builder {
             price: 10.into(),
         });
         self.partner_event(partner, Some((customer, id)));
-        self.customer_event(customer, Some(partner));
+        self.customer_event(customer, Some(partner), "action");
+        self.customer_event(customer, Some(partner), "customer.saml_changed");
         self.finding_change(customer, Some(partner));
         id
     }
@@ -407,7 +408,8 @@ impl Builder {
             created_at: now(),
             revoked_at: None,
         });
-        self.customer_event(customer_id, None);
+        self.customer_event(customer_id, None, "action");
+        self.customer_event(customer_id, None, "customer.user_invited");
         customer_id
     }
 
@@ -428,7 +430,7 @@ impl Builder {
         });
     }
 
-    fn customer_event(&mut self, customer_id: CustomerId, partner_id: Option<PartnerId>) {
+    fn customer_event(&mut self, customer_id: CustomerId, partner_id: Option<PartnerId>, action: &str) {
         let id = AuditEventId(self.id());
         self.world.customer_audit_events.push(seed::CustomerAuditEvent {
             partner_id,
@@ -436,7 +438,7 @@ impl Builder {
             id,
             at: now(),
             actor: "actor".to_owned(),
-            action: "action".to_owned(),
+            action: action.to_owned(),
             reason: None,
             old_value: None,
             new_value: None,

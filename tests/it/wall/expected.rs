@@ -13,6 +13,7 @@ use posture_gateway::store::seed::{Access, Membership, World};
 
 use super::builder::now;
 use super::observed::{RELATIONS, Shown};
+use crate::support::events::is_of_security;
 
 /// The relations that belong to a customer alone, and the class that opens each of them.
 const CLASSES: &[(&str, DataClass)] = &[
@@ -157,11 +158,13 @@ impl<'w> Gate<'w> {
         }
         for row in &world.customer_audit_events {
             let deciding = self.deciding(viewer, row.customer_id);
+            let of_security = is_of_security(&row.action);
             if row.partner_id.is_none_or(own)
                 && self.decide(viewer, DataClass::Activity, row.customer_id, deciding)
+                && (!of_security || self.decide(viewer, DataClass::SecurityConfig, row.customer_id, deciding))
             {
                 let partner = row.partner_id.map(|id| id.to_string()).unwrap_or_default();
-                show("customer_audit_events", format!("{} {partner}", row.customer_id));
+                show("customer_audit_events", format!("{} {partner} {}", row.customer_id, row.action));
             }
         }
         for row in &world.customers {

@@ -76,12 +76,18 @@ fn registered(world: &World) -> (String, Vec<CustomerId>, CustomerId) {
 }
 
 /// A row of a customer as an `insert` of the very same row.
-async fn copy(owner: &mut PgConnection, table: &str, customer: CustomerId) -> String {
+async fn copy(owner: &mut PgConnection, table: &str, customer: CustomerId, scanner: &str) -> String {
     // What a partner's people did no scanner writes.
     let told = ["finding_history", "customer_audit_events"];
     let own = if told.contains(&table) { "and partner_id is null" } else { "" };
+    // And what it writes about findings it writes in its own name.
+    let as_whom = if table == "finding_history" {
+        format!("to_jsonb(t) || '{{\"actor_id\": \"{scanner}\"}}'")
+    } else {
+        "to_json(t)".to_owned()
+    };
     let row: String = sqlx::query_scalar(AssertSqlSafe(format!(
-        "select to_json(t)::text from {table} t where customer_id = '{customer}' {own} limit 1"
+        "select ({as_whom})::text from {table} t where customer_id = '{customer}' {own} limit 1"
     )))
     .fetch_one(owner)
     .await
@@ -143,7 +149,10 @@ async fn an_upload_reads_and_writes_its_scanners_customers_only() {
     let deletes = granted(&mut owner, "delete").await;
     let mut copies = Vec::new();
     for table in &inserts {
-        let (mine, theirs) = (copy(&mut owner, table, own[0]).await, copy(&mut owner, table, foreign).await);
+        let (mine, theirs) = (
+            copy(&mut owner, table, own[0], &scanner).await,
+            copy(&mut owner, table, foreign, &scanner).await,
+        );
         copies.push((table, mine, theirs));
     }
 
@@ -167,6 +176,8 @@ async fn an_upload_reads_and_writes_its_scanners_customers_only() {
         assert_eq!(attempt(&mut gateway, &mine).await, Err(NOT_UNIQUE.to_owned()), "{table}");
         assert_eq!(attempt(&mut gateway, &theirs).await, Err(DENIED.to_owned()), "{table}");
     }
+    let another = copy(&mut owner, "finding_history", own[0], &foreign.to_string()).await;
+    assert_eq!(attempt(&mut gateway, &another).await, Err(DENIED.to_owned()), "in another's name");
     for table in &updates {
         let update = |to: CustomerId, of: CustomerId| {
             format!("update {table} set customer_id = '{to}' where customer_id = '{of}'")
@@ -208,7 +219,7 @@ async fn an_upload_by_anybody_else_reads_and_writes_nothing() {
     let reads = granted(&mut owner, "select").await;
     let mut copies = Vec::new();
     for table in granted(&mut owner, "insert").await {
-        copies.push(copy(&mut owner, &table, own[0]).await);
+        copies.push(copy(&mut owner, &table, own[0], &scanner).await);
     }
     let others = world.users.iter().map(|row| row.id.to_string()).filter(|user| *user != scanner);
     for viewer in others.chain([String::new(), own[0].to_string()]) {

@@ -19,7 +19,7 @@ pub(super) const RELATIONS: &[(&str, &str)] = &[
     ("assets", "customer_id"),
     ("assignment_history", "concat(access_id, ' of ', user_id)"),
     ("components", "customer_id"),
-    ("customer_audit_events", "concat(customer_id, ' ', partner_id)"),
+    ("customer_audit_events", "concat(customer_id, ' ', partner_id, ' ', action)"),
     ("customer_users", "user_id"),
     ("customers", "customer_id"),
     ("evidence", "customer_id"),

@@ -2,8 +2,8 @@
 
 use async_graphql::{Context, Result, SimpleObject};
 
-use crate::domain::api_key::Secret;
 use crate::domain::ids::{ApiKeyId, CustomerId, PartnerId};
+use crate::domain::secret::Secret;
 use crate::graphql::loaders::{RowKey, SecurityKey};
 use crate::graphql::mutation::refusal::UserError;
 use crate::graphql::mutation::writing::Outcome;
@@ -47,7 +47,7 @@ impl ApiKeyPayload {
         if api_key.is_some() {
             session.note_shown(DataClass::SecurityConfig, [customer], ("ApiKeyPayload", "apiKey")).await?;
         }
-        Ok(Self { api_key, secret: secret.map(Secret::tell), user_errors: Vec::new() })
+        Ok(Self { api_key, secret: secret.map(|secret| secret.reveal().to_owned()), user_errors: Vec::new() })
     }
 }
 
@@ -83,6 +83,6 @@ impl PartnerApiKeyPayload {
             }
             Decision::Hidden(_) => None,
         };
-        Ok(Self { api_key, secret: secret.map(Secret::tell), user_errors: Vec::new() })
+        Ok(Self { api_key, secret: secret.map(|secret| secret.reveal().to_owned()), user_errors: Vec::new() })
     }
 }

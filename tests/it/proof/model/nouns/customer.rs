@@ -12,6 +12,7 @@ use super::{
 };
 use crate::proof::model::gate::{ACTIVITY, POSTURE, SECURITY_CONFIG, Who};
 use crate::proof::model::page::List;
+use crate::support::events::is_of_security;
 
 impl<'w> Model<'w> {
     pub(super) fn customer(
@@ -108,7 +109,11 @@ impl<'w> Model<'w> {
                 list!(posture_shares, PostureShare, "PostureShare", |row| Reverse((row.created_at, row.id)))
             }
             "auditLog" => {
-                let log = |row: &seed::CustomerAuditEvent| super::audit::passes(&filter, &row.action, row.at);
+                let security = self.on_customer(SECURITY_CONFIG, own).is_none();
+                let log = |row: &seed::CustomerAuditEvent| {
+                    (security || !is_of_security(&row.action))
+                        && super::audit::passes(&filter, &row.action, row.at)
+                };
                 let key = |row: &&seed::CustomerAuditEvent| Reverse((row.at, row.id));
                 list!(customer_audit_events, CustomerAuditEvent, "CustomerAuditEvent", key, log)
             }

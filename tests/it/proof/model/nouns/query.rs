@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Answer, Arguments, Model, Object, leaf, record, some};
 use crate::proof::model::gate::{ACTIVITY, CLASSES, COMMERCIAL, POSTURE, SECURITY_CONFIG, Who};
+use crate::support::events::is_of_security;
 
 impl<'w> Model<'w> {
     pub(super) fn query(&self, name: &str, arguments: &Arguments) -> Option<Answer<'w>> {
@@ -150,7 +151,8 @@ impl<'w> Model<'w> {
             GlobalId::CustomerAuditEvent(customer, id) => {
                 let mut events = world.customer_audit_events.iter();
                 let row = events.find(|row| row.customer_id == customer && row.id == id)?;
-                shows(ACTIVITY, customer).then_some(Object::CustomerAuditEvent(row))
+                let told = !is_of_security(&row.action) || shows(SECURITY_CONFIG, customer);
+                (told && shows(ACTIVITY, customer)).then_some(Object::CustomerAuditEvent(row))
             }
             GlobalId::Quote(customer, id) => {
                 let row = world.quotes.iter().find(|row| row.customer_id == customer && row.id == id)?;
