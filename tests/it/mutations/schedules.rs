@@ -5,7 +5,7 @@ use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::CustomerId;
 use serde_json::{Value, json};
 
-use super::{codes, everything, recorded};
+use super::{bare, codes, everything, recorded};
 use crate::support::app::{App, Client, Reply};
 use crate::support::cast::{Cast, Persona};
 use crate::support::world::{Terms, World};
@@ -86,7 +86,7 @@ async fn one_call_makes_a_schedule_for_each_customer_and_every_log_says_so() {
     let event = |log| json!([log, "Ada", null, null, "full, MONTHLY at 02:30 Europe/Berlin"]);
     assert_eq!(
         recorded(&app, "scan_schedule.created").await,
-        [event("partner"), event("partner"), event("customer"), event("customer")]
+        [bare("Ada"), bare("Ada"), event("customer"), event("customer")]
     );
 }
 
