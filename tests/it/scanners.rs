@@ -444,7 +444,7 @@ async fn what_was_begun_once_stays_metered() {
     let mut owner = app.owner().await;
     let used =
         format!("select used from usage_scans where customer_id = '{acme}' and period_start = '2026-06-01'");
-    assert_eq!(rows(&mut owner, &used).await, ["(1)"]);
+    assert_eq!(rows(&mut owner, &used).await, ["(2)"], "with the one that the world has");
 }
 
 /// Called off and begun at once: one of the two holds, and what is metered is what was begun.
@@ -481,7 +481,7 @@ async fn of_a_start_and_a_cancel_at_once_one_holds() {
     let mut owner = app.owner().await;
     let used =
         format!("select used from usage_scans where customer_id = '{acme}' and period_start = '2026-06-01'");
-    assert_eq!(rows(&mut owner, &used).await, [format!("({begun})")]);
+    assert_eq!(rows(&mut owner, &used).await, [format!("({})", begun + 1)], "with the one that the world has");
 }
 
 /// What is not a scanner's, what is another customer's and what is nothing at all.

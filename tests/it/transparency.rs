@@ -123,8 +123,10 @@ async fn a_request_is_one_record_for_each_customer_and_class() {
             record(name, "PartnerAdmin", "POSTURE", &posture),
         ]
     });
+    // Birch operates Crown, and so is told what was done to its security configuration.
+    let security = record("Crown", "PartnerAdmin", "SECURITY_CONFIG", &["Customer.auditLog"]);
     // Acme is customer-managed.
-    assert_eq!(recorded(&app).await, expected.concat());
+    assert_eq!(recorded(&app).await, [expected.concat(), vec![security]].concat());
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
     let same: Vec<(Uuid, Option<String>, Uuid)> =
         sqlx::query_as("select distinct request_id, operation, user_id from access_records where at = $1")
@@ -275,7 +277,7 @@ async fn what_a_refusal_tells_is_recorded() {
     for (operation, input, code, of) in [
         (
             "triageFindings",
-            format!("{}, status: OPEN", customer(crown.customer)),
+            format!("{}, filter: {{}}, status: OPEN", customer(crown.customer)),
             "NO_CHANGE",
             Some(("Crown", "POSTURE")),
         ),
