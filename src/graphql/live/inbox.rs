@@ -26,6 +26,8 @@ pub(super) struct Inbox {
 struct Waiting {
     order: VecDeque<Change>,
     known: HashSet<Change>,
+    /// Whether what was taken out last is still being told.
+    is_telling: bool,
 }
 
 impl Waiting {
@@ -55,6 +57,7 @@ impl Waiting {
     fn take(&mut self) -> Option<Change> {
         let change = self.order.pop_front()?;
         self.known.remove(&change);
+        self.is_telling = true;
         Some(change)
     }
 }
@@ -100,8 +103,15 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
+    /// Whether there is nothing to be told, and nothing being told.
+    pub(super) fn is_quiet(&self) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.order.is_empty() && !waiting.is_telling
+    }
+
     /// The next change. One that is given up while it waits has taken nothing.
     pub(super) async fn next(&self) -> Change {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_telling = false;
         loop {
             if let Some(change) = self.waiting.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 return change;

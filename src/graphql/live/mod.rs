@@ -150,6 +150,12 @@ impl Live {
         self.0.streams.lock().len()
     }
 
+    /// Whether everything that was heard is told, or passed over in silence.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.0.streams.lock().values().all(|inbox| inbox.is_quiet())
+    }
+
     /// Begins to listen, where nobody has.
     fn begin(&self) {
         let mut listener = self.0.listener.lock().unwrap_or_else(PoisonError::into_inner);

@@ -92,6 +92,12 @@ impl LiveDoor {
         self.live.streams()
     }
 
+    /// Whether everything that was heard is told, or passed over in silence.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.live.is_quiet()
+    }
+
     /// Resolves when the gateway stops.
     async fn stopped(&self) {
         let _ = self.stopping.subscribe().wait_for(|stop| *stop).await;

@@ -154,18 +154,20 @@ impl Connection {
         loop {
             let (app, init_by, ends_at) = (&self.app, self.init_by(), self.ends_at());
             let step = tokio::select! {
+                // What closes the connection comes before what is told, and what is told before what is asked.
+                biased;
+                () = &mut stopped => Err(Stop::Close(Closing::GOING_AWAY)),
+                Some(Ok(ended)) = self.keeper.join_next() => Err(Stop::Close(Closing::of(ended))),
+                () = reaches(app, ends_at) => Err(Stop::Close(Closing::of(Ended::Expired))),
+                Some(told) = told.recv() => self.tell(told, socket).await,
                 message = socket.recv() => match message {
                     Some(Ok(message)) => self.hear(message, socket).await,
                     // Gone, or not speaking the language: there is nobody to tell.
                     Some(Err(_)) | None => return None,
                 },
-                Some(told) = told.recv() => self.tell(told, socket).await,
-                Some(Ok(ended)) = self.keeper.join_next() => Err(Stop::Close(Closing::of(ended))),
                 () = async { match init_by { Some(at) => sleep_until(at).await, None => pending().await } } => {
                     Err(Stop::Close(Closing::LATE))
                 }
-                () = reaches(app, ends_at) => Err(Stop::Close(Closing::of(Ended::Expired))),
-                () = &mut stopped => Err(Stop::Close(Closing::GOING_AWAY)),
                 _ = ticks.tick() => self.look(socket).await,
             };
             match step {

@@ -155,6 +155,11 @@ impl App {
         self.key.mint(user.into(), DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, from, lifetime)
     }
 
+    /// Where it listens, `/graphql` included.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// How many files of evidence there are in its store.
     pub(crate) fn files(&self) -> usize {
         fn within(folder: &std::path::Path) -> usize {

@@ -4,6 +4,7 @@ pub(crate) mod app;
 pub(crate) mod cast;
 pub(crate) mod database;
 pub(crate) mod dice;
+pub(crate) mod live;
 pub(crate) mod process;
 pub(crate) mod size;
 pub(crate) mod world;
