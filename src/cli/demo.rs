@@ -17,7 +17,9 @@ use tokio::net::TcpListener;
 
 use super::ingest::write;
 use super::{migrate, stopped};
-use crate::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, IngestLimits, LiveLimits};
+use crate::config::{
+    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, IngestLimits, LiveLimits,
+};
 use crate::demo::{self, Persona};
 use crate::domain::clock::Clock;
 use crate::files::Files;
@@ -125,8 +127,10 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let welcome = personas.welcome(listener.local_addr()?, args.personas_file.as_deref());
     std::io::stdout().lock().write_all(welcome.as_bytes())?;
     let limits = app.limits;
-    let (outcome, ()) =
-        tokio::join!(serve(listener, router(app), limits, live.stops_with(stopped())), worker.run(WORKER_INTERVAL, stopped()));
+    let (outcome, ()) = tokio::join!(
+        serve(listener, router(app), limits, live.stops_with(stopped())),
+        worker.run(WORKER_INTERVAL, stopped())
+    );
     outcome.context("the listener failed")?;
     live.ended(limits.shutdown_timeout).await;
     say("stopping PostgreSQL");

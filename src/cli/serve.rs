@@ -10,8 +10,7 @@ use tokio::net::TcpListener;
 
 use super::stopped;
 use crate::config::{
-    DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, LiveArgs, PoolArgs, TokenArgs,
-    WorkerArgs,
+    DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, LiveArgs, PoolArgs, TokenArgs, WorkerArgs,
 };
 use crate::domain::clock::Clock;
 use crate::files::Files;
@@ -75,11 +74,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "GraphQL is at http://{address}/graphql")?;
     let limits = app.limits;
     // Both end with the process's stop; the worker finishes what it has begun.
-    let (served, ()) = tokio::join!(serve(listener, router(app), limits, live.stops_with(stopped())), async {
-        if let Some(every) = args.worker.interval() {
-            worker.run(every, stopped()).await;
-        }
-    });
+    let (served, ()) =
+        tokio::join!(serve(listener, router(app), limits, live.stops_with(stopped())), async {
+            if let Some(every) = args.worker.interval() {
+                worker.run(every, stopped()).await;
+            }
+        });
     live.ended(limits.shutdown_timeout).await;
     served.context("the listener failed")
 }

@@ -71,8 +71,7 @@ impl Prepared {
     /// The same request once more, for the next event of a stream: parsed and held against the limits once.
     #[must_use]
     pub fn again(&mut self) -> Self {
-        let mut again =
-            async_graphql::Request::new(self.0.query.clone()).variables(self.0.variables.clone());
+        let mut again = async_graphql::Request::new(self.0.query.clone()).variables(self.0.variables.clone());
         again.operation_name.clone_from(&self.0.operation_name);
         if let Ok(document) = self.0.parsed_query() {
             again.set_parsed_query(document.clone());
@@ -168,7 +167,8 @@ impl Executor {
         let run = self.begin(request, Some(Cause::Opened(Arc::clone(&topic))));
         let mut stream = self.schema.execute_stream(run.graphql);
         let refusal = run.sessions.whole().batches().drive(stream.next()).await;
-        let response = run.ends.end(&run.sessions, refusal.unwrap_or_default()).await.map_err(|error| vec![error])?;
+        let response =
+            run.ends.end(&run.sessions, refusal.unwrap_or_default()).await.map_err(|error| vec![error])?;
         match topic.get() {
             Some(topic) if response.errors.is_empty() => Ok(*topic),
             // Its one field is left out by `@skip` or `@include`.

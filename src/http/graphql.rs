@@ -95,7 +95,8 @@ pub(super) async fn get(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     parameters: Result<Query<UrlParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    if headers.contains_key(header::UPGRADE) {
+    // Some clients offer HTTP/2 with every request.
+    if headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
         return match upgrade {
             Ok(upgrade) => live::socket(app, &headers, upgrade),
             Err(error) => bad_request(format!("this is no handshake of a WebSocket: {}", error.body_text())),

@@ -51,7 +51,9 @@ impl Notice {
                 });
                 Some(Self::Accesses(accesses.collect::<Option<_>>()?))
             }
-            "u" => Some(Self::Users(rest.split(',').map(|text| id(text).map(UserId)).collect::<Option<_>>()?)),
+            "u" => {
+                Some(Self::Users(rest.split(',').map(|text| id(text).map(UserId)).collect::<Option<_>>()?))
+            }
             _ => None,
         }
     }

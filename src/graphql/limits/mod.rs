@@ -107,8 +107,7 @@ impl Excess {
     }
 
     fn not_alone() -> Self {
-        let message =
-            "a subscription selects one field, once: open a stream for each".to_owned();
+        let message = "a subscription selects one field, once: open a stream for each".to_owned();
         Self { code: Code::BadUserInput, message }
     }
 

@@ -160,8 +160,7 @@ impl Live {
     fn begin(&self) {
         let mut listener = self.0.listener.lock().unwrap_or_else(PoisonError::into_inner);
         if listener.is_none() {
-            let task =
-                listen(self.0.database.clone(), Arc::clone(&self.0.streams), self.0.listening.clone());
+            let task = listen(self.0.database.clone(), Arc::clone(&self.0.streams), self.0.listening.clone());
             *listener = Some(tokio::spawn(task).abort_handle());
         }
     }

@@ -154,7 +154,10 @@ impl Pass {
     ) -> Result<Self, SignInError> {
         let Some(key) = api_key::presented(token) else {
             let claims = verifier.verify(token, now)?;
-            return Ok(Self { user: claims.subject, holds: Holds::Until(claims.expires_at + verifier.leeway) });
+            return Ok(Self {
+                user: claims.subject,
+                holds: Holds::Until(claims.expires_at + verifier.leeway),
+            });
         };
         let user = database.user_of_key(&key).await?.ok_or(TokenError::Untrusted)?;
         Ok(Self { user, holds: Holds::WithKey(key) })

@@ -113,7 +113,8 @@ pub(super) struct Closing(pub(super) u16, pub(super) Cow<'static, str>);
 impl Closing {
     pub(super) const GOING_AWAY: Self = Self(1001, Cow::Borrowed("the gateway stops: connect again"));
     pub(super) const IDLE: Self = Self(1000, Cow::Borrowed("nothing was asked for too long"));
-    pub(super) const FULL: Self = Self(1013, Cow::Borrowed("too many connections of one user: try again later"));
+    pub(super) const FULL: Self =
+        Self(1013, Cow::Borrowed("too many connections of one user: try again later"));
     pub(super) const INVALID: Self = Self(4400, Cow::Borrowed("Invalid message received"));
     pub(super) const UNAUTHORIZED: Self = Self(4401, Cow::Borrowed("Unauthorized"));
     pub(super) const SUBPROTOCOL: Self = Self(4406, Cow::Borrowed("Subprotocol not acceptable"));
@@ -156,10 +157,16 @@ mod tests {
         assert_eq!(text(complete("a")), r#"{"type":"complete","id":"a"}"#);
         let refused = async_graphql::Response::from_errors(vec![ServerError::new("no", None)]);
         let (message, is_end) = answer("a", &refused);
-        assert_eq!((text(message).as_str(), is_end), (r#"{"type":"error","id":"a","payload":[{"message":"no"}]}"#, true));
+        assert_eq!(
+            (text(message).as_str(), is_end),
+            (r#"{"type":"error","id":"a","payload":[{"message":"no"}]}"#, true)
+        );
         let response = async_graphql::Response::new(async_graphql::Value::from(1));
         let (message, is_end) = answer("a", &response);
-        assert_eq!((text(message).as_str(), is_end), (r#"{"type":"next","id":"a","payload":{"data":1}}"#, false));
+        assert_eq!(
+            (text(message).as_str(), is_end),
+            (r#"{"type":"next","id":"a","payload":{"data":1}}"#, false)
+        );
     }
 
     #[test]

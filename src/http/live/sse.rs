@@ -35,7 +35,10 @@ pub(in crate::http) async fn events(
         return once(app, &app.executor.execute(request).await);
     }
     let Some(place) = app.live.place() else {
-        return too_many(StatusCode::SERVICE_UNAVAILABLE, "the gateway has no place for another live connection");
+        return too_many(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the gateway has no place for another live connection",
+        );
     };
     let seat = match pass.map(|pass| app.live.seat(pass.user)) {
         Some(None) => {
@@ -46,7 +49,13 @@ pub(in crate::http) async fn events(
     };
     match Stream::open(app, Asked { pass, placement, graphql }, true).await {
         Ok(stream) => {
-            let open = Open { app: app.clone(), stream: Some(stream), last: VecDeque::new(), _place: place, _seat: seat };
+            let open = Open {
+                app: app.clone(),
+                stream: Some(stream),
+                last: VecDeque::new(),
+                _place: place,
+                _seat: seat,
+            };
             sent(app, stream::unfold(open, Open::next))
         }
         Err(errors) => refused(app, errors),

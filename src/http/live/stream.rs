@@ -81,8 +81,12 @@ impl Stream {
         let user = asked.pass.map(|pass| pass.user).filter(|_| watches);
         let patience = app.limits.request_timeout;
         let listening = app.live.live.listen(topic, user, patience).await;
-        let listening =
-            listening.map_err(|error| vec![internal(&error).into_server_error(async_graphql::Pos::default())])?;
+        let listening = listening
+            .map_err(|error| vec![internal(&error).into_server_error(async_graphql::Pos::default())])?;
+        if watches {
+            // What became of its user before it listened is noticed by this look.
+            listening.put_back(Change::User);
+        }
         Ok(Self { app: app.clone(), asked, listening, failures: 0 })
     }
 

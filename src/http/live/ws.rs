@@ -17,9 +17,9 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use uuid::Uuid;
 
+use super::Seat;
 use super::protocol::{self, Closing, SUBPROTOCOL, Said};
 use super::stream::{Asked, Ended, Stream, look_after, nobody, reaches, watch};
-use super::Seat;
 use crate::graphql::Request;
 use crate::graphql::error::{Code, coded};
 use crate::graphql::hidden::{PLACEMENT_HEADER, Placement};
@@ -241,7 +241,8 @@ impl Connection {
             if ![header::AUTHORIZATION.as_str(), PLACEMENT_HEADER].contains(&name.as_str()) {
                 continue;
             }
-            let value = value.as_str().and_then(|text| HeaderValue::from_str(text).ok()).ok_or(Closing::INVALID)?;
+            let value =
+                value.as_str().and_then(|text| HeaderValue::from_str(text).ok()).ok_or(Closing::INVALID)?;
             if name == PLACEMENT_HEADER {
                 self.placement = Placement::parse(value.as_bytes()).map_err(|_| Closing::INVALID)?;
             } else {
@@ -277,7 +278,12 @@ impl Connection {
     }
 
     /// Begins an operation.
-    async fn subscribe(&mut self, id: String, parameters: Parameters, socket: &mut WebSocket) -> Result<(), Stop> {
+    async fn subscribe(
+        &mut self,
+        id: String,
+        parameters: Parameters,
+        socket: &mut WebSocket,
+    ) -> Result<(), Stop> {
         let Phase::Open { pass, .. } = &self.phase else { return Err(Closing::UNAUTHORIZED.into()) };
         let pass = *pass;
         if self.operations.contains_key(&id) {
@@ -290,7 +296,8 @@ impl Connection {
                 "a connection has {} operations under way at most: complete one, or open another connection",
                 self.app.live.limits.operations
             );
-            let error = coded(Code::TooManyOperations, message).into_server_error(async_graphql::Pos::default());
+            let error =
+                coded(Code::TooManyOperations, message).into_server_error(async_graphql::Pos::default());
             return send(socket, protocol::errors(&id, &[error])).await;
         }
         let mut graphql = match self.app.executor.prepare(request) {
@@ -331,7 +338,9 @@ impl Connection {
                 let patience = app.limits.request_timeout;
                 let response = timeout(patience, app.executor.execute(request)).await.unwrap_or_else(|_| {
                     let error = coded(Code::Internal, "the operation took too long");
-                    async_graphql::Response::from_errors(vec![error.into_server_error(async_graphql::Pos::default())])
+                    async_graphql::Response::from_errors(vec![
+                        error.into_server_error(async_graphql::Pos::default()),
+                    ])
                 });
                 say(What::Answer(Box::new(response), true)).await;
             })

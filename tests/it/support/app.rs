@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, LiveLimits};
+use posture_gateway::config::{
+    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, LiveLimits,
+};
 use posture_gateway::domain::clock::Clock;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::files::Files;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use posture_gateway::domain::ids::UserId;
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -27,6 +27,16 @@ pub(crate) async fn within<T>(what: &str, happens: impl Future<Output = T>) -> T
 pub(crate) async fn quiet(app: &App) {
     within("silence", async {
         while !app.live.is_quiet() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// Resolves when a gateway has no stream any more.
+pub(crate) async fn no_stream(app: &App) {
+    within("the end of all streams", async {
+        while app.live.streams() > 0 {
             tokio::task::yield_now().await;
         }
     })
@@ -118,7 +128,9 @@ impl Socket {
         loop {
             match within("a message", self.stream.next()).await {
                 Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
-                Some(Ok(Message::Close(Some(frame)))) => return Err((frame.code.into(), frame.reason.to_string())),
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Err((frame.code.into(), frame.reason.to_string()));
+                }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(other)) => panic!("{other:?}"),
                 Some(Err(_)) | None => return Err((1006, String::new())),
@@ -159,6 +171,15 @@ impl Socket {
     }
 }
 
+/// A request for a stream of server-sent events.
+pub(crate) fn asks(client: &Client, document: &str) -> RequestBuilder {
+    client
+        .request(Method::POST)
+        .header("accept", "text/event-stream")
+        .header("content-type", "application/json")
+        .body(json!({ "query": document }).to_string())
+}
+
 /// A stream of server-sent events.
 pub(crate) struct Events {
     response: reqwest::Response,
@@ -169,12 +190,7 @@ pub(crate) struct Events {
 impl Events {
     /// Asks for a stream; what commits after this is told.
     pub(crate) async fn open(client: &Client, document: &str) -> Self {
-        let request = client
-            .request(Method::POST)
-            .header("accept", "text/event-stream")
-            .header("content-type", "application/json")
-            .body(json!({ "query": document }).to_string());
-        let response = within("a stream", request.send()).await.unwrap();
+        let response = within("a stream", asks(client, document).send()).await.unwrap();
         assert_eq!(response.status(), 200);
         Self::of(response)
     }
