@@ -14,10 +14,13 @@ create function gate.tell_findings() returns trigger
     language plpgsql set search_path = ''
 as $$
 begin
-    perform pg_catalog.pg_notify('posture_live', case
-        when pg_catalog.count(*) > 100 then 'm ' || n.customer_id
-        else 'f ' || n.customer_id || ' ' || pg_catalog.string_agg(n.id::text, ',' order by n.id) end)
-    from new_rows n group by n.customer_id order by n.customer_id;
+    perform pg_catalog.pg_notify('posture_live', 'm ' || n.customer_id)
+    from new_rows n group by n.customer_id having pg_catalog.count(*) > 100;
+    -- Apart, so that of an upload's thousands no list is made.
+    perform pg_catalog.pg_notify('posture_live', 'f ' || n.customer_id || ' ' || pg_catalog.string_agg(n.id::text, ','))
+    from new_rows n
+    where n.customer_id in (select f.customer_id from new_rows f group by f.customer_id having pg_catalog.count(*) <= 100)
+    group by n.customer_id;
     return null;
 end
 $$;
@@ -35,7 +38,8 @@ begin
 end
 $$;
 
--- An access that is written and stays what it was is no change.
+-- Every change of an access raises its version (0009), and a new name of its customer is one, too. What differs beside that shows
+-- nowhere, a consent's end that has passed for instance, so to tell it would tell of what is hidden.
 create function gate.tell_changed_accesses() returns trigger
     language plpgsql set search_path = ''
 as $$
@@ -44,7 +48,7 @@ begin
         'a ' || pg_catalog.string_agg(p.customer_id || '/' || p.id || '/' || p.partner_id, ',' order by p.nth))
     from (select n.customer_id, n.id, n.partner_id, pg_catalog.row_number() over (order by n.customer_id, n.id) as nth
           from new_rows n join old_rows o on o.customer_id = n.customer_id and o.id = n.id
-          where n is distinct from o) p
+          where (n.version, n.customer_name) is distinct from (o.version, o.customer_name)) p
     group by (p.nth - 1) / 50;
     return null;
 end
