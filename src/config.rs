@@ -117,6 +117,8 @@ pub struct HttpLimits {
     pub header_timeout: Duration,
     /// How long a GraphQL request may take in all, its body included. Default 30 seconds.
     pub request_timeout: Duration,
+    /// How long a client may take nothing of what is sent to it: then its connection is dropped. Default 30 seconds.
+    pub write_timeout: Duration,
     /// How long requests under way may take when the gateway stops. Default 10 seconds.
     pub shutdown_timeout: Duration,
 }
@@ -127,7 +129,74 @@ impl Default for HttpLimits {
             body_bytes: 256 * 1024,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
             shutdown_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What live events may cost.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct LiveArgs {
+    /// Open connections for live events at most, WebSockets and event streams together
+    #[arg(long, env = "LIVE_CONNECTIONS", value_name = "N", default_value_t = 2_000)]
+    pub live_connections: u32,
+    /// Open connections for live events of one user at most
+    #[arg(long, env = "LIVE_CONNECTIONS_PER_USER", value_name = "N", default_value_t = 50)]
+    pub live_connections_per_user: u32,
+    /// Operations under way on one WebSocket at most
+    #[arg(long, env = "LIVE_OPERATIONS", value_name = "N", default_value_t = 20)]
+    pub live_operations: usize,
+    /// Seconds between two signs of life on a connection with nothing to tell
+    #[arg(long, env = "LIVE_KEEP_ALIVE", value_name = "SECONDS", default_value_t = 15)]
+    pub live_keep_alive: u64,
+    /// Seconds after which a WebSocket without an operation is closed
+    #[arg(long, env = "LIVE_IDLE", value_name = "SECONDS", default_value_t = 600)]
+    pub live_idle: u64,
+}
+
+impl From<LiveArgs> for LiveLimits {
+    fn from(args: LiveArgs) -> Self {
+        Self {
+            connections: args.live_connections,
+            connections_per_user: args.live_connections_per_user,
+            operations: args.live_operations,
+            keep_alive: Duration::from_secs(args.live_keep_alive.max(1)),
+            idle: Duration::from_secs(args.live_idle),
+            ..Self::default()
+        }
+    }
+}
+
+/// What live events may cost before a connection is refused or closed.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveLimits {
+    /// Connections in all. Default 2,000.
+    pub connections: u32,
+    /// Connections of one user. Default 50.
+    pub connections_per_user: u32,
+    /// Operations under way on one WebSocket. Default 20.
+    pub operations: usize,
+    /// How long a WebSocket may take to say who it is. Default 10 seconds.
+    pub init_timeout: Duration,
+    /// The time between two signs of life; a WebSocket that answers none of three is dropped. Default 15 seconds.
+    pub keep_alive: Duration,
+    /// How long a WebSocket may be without an operation. Default 10 minutes.
+    pub idle: Duration,
+    /// Bytes of a message to a WebSocket. Default 256 KiB.
+    pub message_bytes: usize,
+}
+
+impl Default for LiveLimits {
+    fn default() -> Self {
+        Self {
+            connections: 2_000,
+            connections_per_user: 50,
+            operations: 20,
+            init_timeout: Duration::from_secs(10),
+            keep_alive: Duration::from_secs(15),
+            idle: Duration::from_mins(10),
+            message_bytes: 256 * 1024,
         }
     }
 }

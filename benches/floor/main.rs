@@ -26,12 +26,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use chrono::TimeDelta;
-use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, HttpLimits};
+use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, HttpLimits, LiveLimits};
 use posture_gateway::domain::clock::Clock;
 use posture_gateway::domain::user::ViewerKind;
 use posture_gateway::graphql::limits::Limits;
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, KeySet, Verifier};
+use posture_gateway::http::live::LiveDoor;
 use posture_gateway::http::{App, router, serve};
 use posture_gateway::private_postgres::{Options, PrivatePostgres, SUPERUSER};
 use posture_gateway::store::Database;
@@ -84,6 +85,7 @@ async fn server(arguments: &[String]) -> anyhow::Result<()> {
     } else {
         let database = Database::new(url.parse()?, PoolSettings::default());
         router(App {
+            live: LiveDoor::new(database.clone(), LiveLimits::default()),
             executor: Executor::new(schema(), database, Clock::System, Limits::default()),
             verifier,
             limits,

@@ -17,13 +17,16 @@ use tokio::net::TcpListener;
 
 use super::ingest::write;
 use super::{migrate, stopped};
-use crate::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, IngestLimits};
+use crate::config::{
+    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, IngestLimits, LiveLimits,
+};
 use crate::demo::{self, Persona};
 use crate::domain::clock::Clock;
 use crate::files::Files;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
 use crate::http::auth::{DevelopmentKey, Verifier};
+use crate::http::live::LiveDoor;
 use crate::http::{App, router, serve};
 use crate::ingest::{Encoding, Packed};
 use crate::private_postgres::{Options, PrivatePostgres, SUPERUSER};
@@ -98,7 +101,9 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let key = DevelopmentKey::load_or_create(&data)?;
     let personas = WithTokens::new(&key, personas, clock.now());
     let worker = Worker::new(database.clone(), clock.clone());
+    let live = LiveDoor::new(database.clone(), LiveLimits::default());
     let app = App {
+        live: live.clone(),
         executor: Executor::new(schema(), database, clock, Limits::default())
             .found_at(format!("http://{}", listener.local_addr()?).parse()?),
         verifier: Arc::new(Verifier {
@@ -122,9 +127,12 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let welcome = personas.welcome(listener.local_addr()?, args.personas_file.as_deref());
     std::io::stdout().lock().write_all(welcome.as_bytes())?;
     let limits = app.limits;
-    let (outcome, ()) =
-        tokio::join!(serve(listener, router(app), limits, stopped()), worker.run(WORKER_INTERVAL, stopped()));
+    let (outcome, ()) = tokio::join!(
+        serve(listener, router(app), limits, live.stops_with(stopped())),
+        worker.run(WORKER_INTERVAL, stopped())
+    );
     outcome.context("the listener failed")?;
+    live.ended(limits.shutdown_timeout).await;
     say("stopping PostgreSQL");
     tokio::task::spawn_blocking(move || server.stop()).await?;
     Ok(())

@@ -10,12 +10,13 @@ use tokio::net::TcpListener;
 
 use super::stopped;
 use crate::config::{
-    DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs, WorkerArgs,
+    DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, LiveArgs, PoolArgs, TokenArgs, WorkerArgs,
 };
 use crate::domain::clock::Clock;
 use crate::files::Files;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
+use crate::http::live::LiveDoor;
 use crate::http::{App, router, serve};
 use crate::store::Database;
 use crate::worker::Worker;
@@ -37,6 +38,8 @@ pub(super) struct ServeArgs {
     evidence: EvidenceArgs,
     #[command(flatten)]
     worker: WorkerArgs,
+    #[command(flatten)]
+    live: LiveArgs,
 }
 
 /// Serves until the process is asked to stop.
@@ -55,7 +58,9 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         Some(url) => url,
         None => format!("http://{address}").parse()?,
     };
+    let live = LiveDoor::new(database.clone(), args.live.into());
     let app = App {
+        live: live.clone(),
         executor: Executor::new(schema(), database, Clock::System, Limits::default()).found_at(public_url),
         verifier: Arc::new(verifier),
         limits: HttpLimits::default(),
@@ -69,10 +74,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     writeln!(std::io::stdout().lock(), "GraphQL is at http://{address}/graphql")?;
     let limits = app.limits;
     // Both end with the process's stop; the worker finishes what it has begun.
-    let (served, ()) = tokio::join!(serve(listener, router(app), limits, stopped()), async {
-        if let Some(every) = args.worker.interval() {
-            worker.run(every, stopped()).await;
-        }
-    });
+    let (served, ()) =
+        tokio::join!(serve(listener, router(app), limits, live.stops_with(stopped())), async {
+            if let Some(every) = args.worker.interval() {
+                worker.run(every, stopped()).await;
+            }
+        });
+    live.ended(limits.shutdown_timeout).await;
     served.context("the listener failed")
 }

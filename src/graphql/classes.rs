@@ -83,6 +83,7 @@ const GATED: &[(DataClass, &[&str])] = &[
 const OPEN: &[&str] = &[
     "Query",
     "Mutation",
+    "SubscriptionRoot",
     "AccessPayload",
     "CustomerPayload",
     "CreateQuotePayload",
@@ -159,11 +160,18 @@ const DECIDED_OTHERWISE: &[(&str, &str)] = &[
     ("ScanPayload.scan", "as by `node`, in the mutation's own snapshot; null where the gate denies"),
     ("ScanSchedulesPayload.scanSchedules", "each as `ScanPayload.scan`; left out where the gate denies"),
     ("ScanSchedulePayload.scanSchedule", "as `ScanPayload.scan`"),
+    (
+        "SubscriptionRoot.findingChanged",
+        "as by `node`, anew for each event in a snapshot of its own; no event where the gate denies",
+    ),
 ];
 
 /// The rule of every stream: who may ever open it. Those of mutations are `policy::Operation`'s, which resolvers ask.
 #[cfg_attr(not(test), expect(dead_code, reason = "the table that the tests hold the schema against"))]
-const STREAMS: &[(&str, &str)] = &[];
+const STREAMS: &[(&str, &str)] = &[
+    ("accessChanged", "whoever is signed in; told are the accesses that exist for them, at each event"),
+    ("findingChanged", "whoever is signed in; told is what the gate shows, at each event"),
+];
 
 #[cfg(test)]
 mod tests;

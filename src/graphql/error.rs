@@ -18,6 +18,10 @@ pub enum Code {
     BadUserInput,
     /// Something failed on our side; it is in the log.
     Internal,
+    /// More has changed than is told one by one, or events were lost: what is shown has to be read anew.
+    Refetch,
+    /// A connection has as many operations under way as it may.
+    TooManyOperations,
 }
 
 impl Code {
@@ -30,6 +34,8 @@ impl Code {
             Self::Hidden => "HIDDEN",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::Internal => "INTERNAL",
+            Self::Refetch => "REFETCH",
+            Self::TooManyOperations => "TOO_MANY_OPERATIONS",
         }
     }
 }

@@ -4,22 +4,27 @@
 use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
+use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
+use futures_util::StreamExt as _;
 
 use super::GatewaySchema;
 use super::batch::Batches;
-use super::error::unrecorded;
+use super::error::{Code, unrecorded};
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
 use super::limits::Limits;
+use super::live::{Cause, Change, Topic};
 use super::mutation::Stamp;
 use super::session::{Session, Sessions};
 use super::shown::Showing;
+use uuid::Uuid;
+
 use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
 use crate::domain::public_url::PublicUrl;
-use crate::store::{Database, Snapshot};
+use crate::store::viewer::signed_in;
+use crate::store::{Database, Snapshot, StoreError};
 
 /// Executes requests against one database.
 #[derive(Clone)]
@@ -50,9 +55,28 @@ impl Prepared {
         }
     }
 
-    /// The parsed document; none where it was not kept.
-    pub fn document(&mut self) -> Option<&ExecutableDocument> {
-        self.0.parsed_query().ok()
+    /// What kind of operation runs; none where none of several was chosen, which is refused when it is executed.
+    pub fn kind(&mut self) -> Option<OperationType> {
+        let chosen = self.0.operation_name.clone();
+        let operations = &self.0.parsed_query().ok()?.operations;
+        let mut candidates = operations.iter().filter(|(name, _)| {
+            chosen.as_deref().is_none_or(|chosen| name.is_some_and(|name| name.as_str() == chosen))
+        });
+        match (candidates.next(), candidates.next()) {
+            (Some((_, only)), None) => Some(only.node.ty),
+            _ => None,
+        }
+    }
+
+    /// The same request once more, for the next event of a stream: parsed and held against the limits once.
+    #[must_use]
+    pub fn again(&mut self) -> Self {
+        let mut again = async_graphql::Request::new(self.0.query.clone()).variables(self.0.variables.clone());
+        again.operation_name.clone_from(&self.0.operation_name);
+        if let Ok(document) = self.0.parsed_query() {
+            again.set_parsed_query(document.clone());
+        }
+        Self(again)
     }
 }
 
@@ -66,6 +90,19 @@ pub struct Request {
     pub placement: Placement,
     /// What a mutation is stamped with.
     pub stamp: Stamp,
+}
+
+/// What became of a change that one stream may be told.
+#[derive(Debug)]
+pub enum Event {
+    /// It is no change to the one who listens: hidden, or not there.
+    Silent,
+    /// It is told, and recorded where that has to be.
+    Told(Response),
+    /// Who listened may not any more: disabled, or without a role.
+    Gone,
+    /// It could not be read or recorded, so it is not told; another attempt may do better.
+    Failed,
 }
 
 impl Executor {
@@ -114,23 +151,116 @@ impl Executor {
         }
     }
 
-    /// Answers one request in one snapshot.
-    pub async fn execute(&self, mut request: Request) -> Response {
+    /// Answers one query or mutation in one snapshot.
+    pub async fn execute(&self, request: Request) -> Response {
+        let run = self.begin(request, None);
+        let response = run.sessions.whole().batches().drive(self.schema.execute(run.graphql)).await;
+        run.ends.end(&run.sessions, response).await.unwrap_or_else(|error| Response::from_errors(vec![error]))
+    }
+
+    /// Opens a subscription: says what it is about, or refuses it. Nothing is told.
+    ///
+    /// # Errors
+    /// What a client is answered in the stream's place.
+    pub async fn open(&self, request: Request) -> Result<Topic, Vec<ServerError>> {
+        let topic = Arc::default();
+        let run = self.begin(request, Some(Cause::Opened(Arc::clone(&topic))));
+        let mut stream = self.schema.execute_stream(run.graphql);
+        let refusal = run.sessions.whole().batches().drive(stream.next()).await;
+        let response =
+            run.ends.end(&run.sessions, refusal.unwrap_or_default()).await.map_err(|error| vec![error])?;
+        match topic.get() {
+            Some(topic) if response.errors.is_empty() => Ok(*topic),
+            // Its one field is left out by `@skip` or `@include`.
+            _ if response.errors.is_empty() => {
+                let error = ServerError::new("the subscription selects nothing", None);
+                Err(vec![with_code(error, "BAD_USER_INPUT")])
+            }
+            _ => Err(response.errors),
+        }
+    }
+
+    /// Tells a stream a change: one execution, in a snapshot and with a viewer of its own (GraphQL, section 6.2.3.2).
+    pub async fn event(&self, request: Request, change: Change) -> Event {
+        let run = self.begin(request, Some(Cause::Changed(change)));
+        let mut stream = self.schema.execute_stream(run.graphql);
+        let whole = run.sessions.whole();
+        let told = whole.batches().drive(async {
+            match whole.signed_in().await {
+                Ok(Some(_)) => Ok(stream.next().await),
+                Ok(None) => Err(Event::Gone),
+                Err(_) => Err(Event::Failed),
+            }
+        });
+        let told = told.await;
+        let (is_silent, response) = match told {
+            Ok(told) => (told.is_none(), told.unwrap_or_default()),
+            Err(end) => {
+                // Nothing was shown, so there is nothing to record.
+                let _ = run.sessions.finish().await;
+                return end;
+            }
+        };
+        match run.ends.end(&run.sessions, response).await {
+            Err(_) => Event::Failed,
+            Ok(_) if is_silent => Event::Silent,
+            Ok(response) if response.errors.iter().any(is_failure) => Event::Failed,
+            Ok(response) => Event::Told(response),
+        }
+    }
+
+    /// Whether a user is one still, as the database knows them now.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn is_user(&self, user: UserId) -> Result<bool, StoreError> {
+        let snapshot = Snapshot::new(self.database.clone(), Some(user), self.clock.now());
+        let found = signed_in(&mut *snapshot.reader().await?, user).await?;
+        snapshot.finish().await?;
+        Ok(found.is_some())
+    }
+
+    fn begin(&self, mut request: Request, cause: Option<Cause>) -> Run {
         let (request_id, operation) = (request.stamp.request, request.graphql.operation_name());
         let snapshot = Snapshot::new(self.database.clone(), request.subject, self.clock.now());
         let hidden = Arc::new(Hidden::new(request.placement));
         let showing = Arc::new(Showing::default());
         let session = Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
         let sessions = Arc::new(Sessions::new(session));
-        let graphql =
+        let mut graphql =
             request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
-        let mut response = sessions.whole().batches().drive(self.schema.execute(graphql)).await;
-        match showing.take(request_id, operation.as_deref()) {
+        if let Some(cause) = cause {
+            graphql = graphql.data(cause);
+        }
+        Run { graphql, sessions, ends: Ends { hidden, showing, request_id, operation } }
+    }
+}
+
+/// A request under way.
+struct Run {
+    graphql: async_graphql::Request,
+    sessions: Arc<Sessions>,
+    ends: Ends,
+}
+
+/// What it takes to end a request.
+struct Ends {
+    hidden: Arc<Hidden>,
+    showing: Arc<Showing>,
+    request_id: Uuid,
+    operation: Option<String>,
+}
+
+impl Ends {
+    /// Ends the snapshot, records what is shown, and tells what is hidden.
+    ///
+    /// # Errors
+    /// Where what is shown could not be recorded, for then it is not shown.
+    async fn end(self, sessions: &Sessions, mut response: Response) -> Result<Response, ServerError> {
+        match self.showing.take(self.request_id, self.operation.as_deref()) {
             // What is not recorded is not shown.
             Some(reads) => {
-                if let Err(error) = sessions.finish_recording(&reads).await {
-                    return Response::from_errors(vec![unrecorded(&error)]);
-                }
+                sessions.finish_recording(&reads).await.map_err(|error| unrecorded(&error))?;
             }
             None => {
                 if let Err(error) = sessions.finish().await {
@@ -151,11 +281,17 @@ impl Executor {
                 !next.path.is_empty() && next.path == kept.path && next.message == kept.message
             });
         }
-        if let Some(hidden) = hidden.take(|path| place(data, path)) {
+        if let Some(hidden) = self.hidden.take(|path| place(data, path)) {
             extensions.insert("hidden".to_owned(), hidden);
         }
-        response
+        Ok(response)
     }
+}
+
+/// Whether an error is a failure of ours, which stands in the way of a whole event.
+fn is_failure(error: &ServerError) -> bool {
+    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    error.path.len() <= 1 && code == Some(&Value::from(Code::Internal.as_str()))
 }
 
 /// Where in the response a path stands, so that errors follow the order of the answer and not that of the work.

@@ -11,28 +11,30 @@ pub mod gate;
 pub mod hidden;
 mod inputs;
 pub mod limits;
+pub mod live;
 pub mod loaders;
 pub mod mutation;
 pub mod query;
 pub mod scalars;
 pub mod session;
 pub mod shown;
+pub mod subscription;
 pub mod types;
 
 use async_graphql::connection::PageInfo;
-use async_graphql::{EmptySubscription, SDLExportOptions, Schema};
+use async_graphql::{SDLExportOptions, Schema};
 use chrono::{DateTime, Utc};
 use descriptions::Descriptions;
 
-pub use executor::{Executor, Prepared, Request};
+pub use executor::{Event, Executor, Prepared, Request};
 
 /// The one schema of production, tests and the exported SDL.
-pub type GatewaySchema = Schema<query::Query, mutation::Mutation, EmptySubscription>;
+pub type GatewaySchema = Schema<query::Query, mutation::Mutation, subscription::SubscriptionRoot>;
 
 /// Builds the schema.
 #[must_use]
 pub fn schema() -> GatewaySchema {
-    Schema::build(query::Query, mutation::Mutation::default(), EmptySubscription)
+    Schema::build(query::Query, mutation::Mutation::default(), subscription::SubscriptionRoot)
         // "Did you mean" would name fields to those who may not know them.
         .disable_suggestions()
         // Ours counts the same before this one does, and answers with a code.

@@ -199,7 +199,11 @@ impl Query {
     }
 }
 
-fn parse(name: &str, id: &ID) -> Result<GlobalId> {
+/// A global id that an argument holds.
+///
+/// # Errors
+/// BAD_USER_INPUT for what is none.
+pub(super) fn parse(name: &str, id: &ID) -> Result<GlobalId> {
     id.parse::<GlobalId>().map_err(|error| bad_input(format!("`{name}`: {error}")))
 }
 

@@ -1,25 +1,28 @@
-//! GraphQL over HTTP: POST of JSON and GET of queries, one operation a request.
+//! GraphQL over HTTP: POST of JSON and GET of queries, one operation a request. Who accepts an event stream, or asks for a WebSocket, is
+//! handed on to `http::live` from here.
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Name, ServerError, Value, Variables};
+use async_graphql::{ServerError, Value, Variables};
 use axum::body::{Body, to_bytes};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::auth::SignInError;
-use super::{App, HIDDEN_FIELDS, auth, failure};
-use crate::domain::ids::UserId;
-use crate::graphql::hidden::Placement;
+use super::auth::{Pass, SignInError};
+use super::{App, HIDDEN_FIELDS, auth, failure, live};
+use crate::graphql::Request;
+use crate::graphql::error::bad_input;
+use crate::graphql::hidden::{Placement, UnknownPlacement};
 use crate::graphql::mutation::Stamp;
-use crate::graphql::{Prepared, Request};
 
 /// What a client sends, as JSON or as a query string.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Parameters {
+pub(super) struct Parameters {
     query: Option<String>,
     #[serde(default)]
     variables: Option<serde_json::Map<String, serde_json::Value>>,
@@ -33,6 +36,18 @@ pub(super) struct UrlParameters {
     query: Option<String>,
     variables: Option<String>,
     operation_name: Option<String>,
+}
+
+impl Parameters {
+    /// The request that they describe; none without a document.
+    pub(super) fn into_request(self) -> Option<async_graphql::Request> {
+        let variables = serde_json::Value::Object(self.variables.unwrap_or_default());
+        let request = async_graphql::Request::new(self.query?).variables(Variables::from_json(variables));
+        Some(match self.operation_name {
+            Some(name) => request.operation_name(name),
+            None => request,
+        })
+    }
 }
 
 /// `POST /graphql`
@@ -73,12 +88,20 @@ pub(super) async fn post(State(app): State<App>, headers: HeaderMap, body: Body)
     }
 }
 
-/// `GET /graphql`: queries only.
+/// `GET /graphql`: queries only, over an event stream subscriptions, too; or a WebSocket.
 pub(super) async fn get(
     State(app): State<App>,
     headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     parameters: Result<Query<UrlParameters>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
+    // Some clients offer HTTP/2 with every request.
+    if headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
+        return match upgrade {
+            Ok(upgrade) => live::socket(app, &headers, upgrade),
+            Err(error) => bad_request(format!("this is no handshake of a WebSocket: {}", error.body_text())),
+        };
+    }
     let door = match Door::open(&app, &headers).await {
         Ok(door) => Door { queries_only: true, ..door },
         Err(refusal) => return refusal,
@@ -92,13 +115,13 @@ pub(super) async fn get(
     door.answer(&app, Parameters { query, variables, operation_name }).await
 }
 
-fn bad_request(message: impl Into<String>) -> Response {
+pub(super) fn bad_request(message: impl Into<String>) -> Response {
     failure(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
 }
 
 /// What the headers say, before a byte of the body is read.
 struct Door {
-    subject: Option<UserId>,
+    pass: Option<Pass>,
     placement: Placement,
     stamp: Stamp,
     media: Media,
@@ -112,6 +135,8 @@ enum Media {
     GraphQl,
     /// `application/json`: 200 for whatever was well-formed.
     Json,
+    /// `text/event-stream`: events, for as long as there are any (`http::live`).
+    Events,
 }
 
 impl Media {
@@ -130,6 +155,7 @@ impl Media {
         ranges.iter().find_map(|range| match range.as_str() {
             "application/graphql-response+json" => Some(Self::GraphQl),
             "application/json" | "application/*" | "*/*" => Some(Self::Json),
+            "text/event-stream" => Some(Self::Events),
             _ => None,
         })
     }
@@ -137,14 +163,14 @@ impl Media {
     const fn content_type(self) -> &'static str {
         match self {
             Self::GraphQl => "application/graphql-response+json; charset=utf-8",
-            Self::Json => "application/json; charset=utf-8",
+            Self::Json | Self::Events => "application/json; charset=utf-8",
         }
     }
 
     const fn refused(self) -> StatusCode {
         match self {
             Self::GraphQl => StatusCode::BAD_REQUEST,
-            Self::Json => StatusCode::OK,
+            Self::Json | Self::Events => StatusCode::OK,
         }
     }
 }
@@ -155,20 +181,14 @@ impl Door {
             failure(
                 StatusCode::NOT_ACCEPTABLE,
                 "NOT_ACCEPTABLE",
-                "answers come as `application/graphql-response+json` or `application/json`",
+                "answers come as `application/graphql-response+json` or `application/json`, live events as `text/event-stream`",
             )
         })?;
-        let mut placements = headers.get_all(&HIDDEN_FIELDS).iter();
-        let placement = match (placements.next(), placements.next()) {
-            (None, _) => Ok(Placement::default()),
-            (Some(value), None) => Placement::parse(value.as_bytes()),
-            (Some(_), Some(_)) => Err(crate::graphql::hidden::UnknownPlacement),
-        };
-        let placement = placement.map_err(|error| bad_request(error.to_string()))?;
+        let placement = placement(headers).map_err(|error| bad_request(error.to_string()))?;
         let idempotency_key = idempotency_key(headers).map_err(bad_request)?;
         let (now, database) = (app.executor.clock().now(), app.executor.database());
-        let subject =
-            auth::user_of(headers, &app.verifier, now, database).await.map_err(|error| match error {
+        let pass =
+            auth::pass_of(headers, &app.verifier, now, database).await.map_err(|error| match error {
                 SignInError::Token(error) => error.into_response(),
                 SignInError::Store(error) => {
                     tracing::error!(
@@ -183,24 +203,23 @@ impl Door {
                 }
             })?;
         let stamp = Stamp { request: request_id(headers), idempotency_key };
-        Ok(Self { subject, placement, stamp, media, queries_only: false })
+        Ok(Self { pass, placement, stamp, media, queries_only: false })
     }
 
     async fn answer(self, app: &App, parameters: Parameters) -> Response {
-        let Some(query) = parameters.query else {
+        let Some(graphql) = parameters.into_request() else {
             return bad_request("the request has no `query`");
         };
-        let variables = parameters.variables.unwrap_or_default();
-        let mut graphql = async_graphql::Request::new(query)
-            .variables(Variables::from_json(serde_json::Value::Object(variables)));
-        if let Some(name) = &parameters.operation_name {
-            graphql = graphql.operation_name(name.clone());
-        }
         let mut graphql = match app.executor.prepare(graphql) {
             Ok(graphql) => graphql,
-            Err(error) => return self.response(&async_graphql::Response::from_errors(vec![error])),
+            Err(error) => return self.refuse(app, error),
         };
-        if self.queries_only && !is_query(&mut graphql, parameters.operation_name.as_deref()) {
+        let kind = graphql.kind();
+        let may_run = match kind {
+            Some(OperationType::Mutation) => !self.queries_only,
+            Some(OperationType::Query | OperationType::Subscription) | None => true,
+        };
+        if !may_run {
             let mut refusal = failure(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "METHOD_NOT_ALLOWED",
@@ -209,20 +228,30 @@ impl Door {
             refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
             return refusal;
         }
-        let (subject, placement, stamp) = (self.subject, self.placement, self.stamp.clone());
-        let request = Request { graphql, subject, placement, stamp };
+        if self.media == Media::Events {
+            return live::events(app, self.pass, self.placement, self.stamp, graphql).await;
+        }
+        if kind == Some(OperationType::Subscription) {
+            let message = "a subscription takes the header `Accept: text/event-stream`, or a WebSocket";
+            let error = bad_input(message).into_server_error(async_graphql::Pos::default());
+            return self.refuse(app, error);
+        }
+        let (placement, stamp) = (self.placement, self.stamp.clone());
+        let request = Request { graphql, subject: self.pass.map(|pass| pass.user), placement, stamp };
         self.response(&app.executor.execute(request).await)
     }
 
+    /// What is not executed.
+    fn refuse(&self, app: &App, error: ServerError) -> Response {
+        match self.media {
+            Media::Events => live::refused(app, vec![error]),
+            Media::GraphQl | Media::Json => self.response(&async_graphql::Response::from_errors(vec![error])),
+        }
+    }
+
     fn response(&self, response: &async_graphql::Response) -> Response {
-        let executed =
-            !matches!(response.data, Value::Null) || response.errors.iter().any(|e| !e.path.is_empty());
-        let status = if executed { StatusCode::OK } else { self.media.refused() };
-        let envelope = Envelope {
-            data: executed.then_some(&response.data),
-            errors: &response.errors,
-            extensions: &response.extensions,
-        };
+        let envelope = Envelope::of(response);
+        let status = if envelope.data.is_some() { StatusCode::OK } else { self.media.refused() };
         match serde_json::to_vec(&envelope) {
             Ok(body) => (status, [(header::CONTENT_TYPE, self.media.content_type())], body).into_response(),
             Err(_) => {
@@ -234,13 +263,39 @@ impl Door {
 
 /// A response; one that was never executed has no `data` at all (GraphQL, section 7.1).
 #[derive(Serialize)]
-struct Envelope<'a> {
+pub(super) struct Envelope<'a> {
+    /// None where nothing was executed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Value>,
+    pub(super) data: Option<&'a Value>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [ServerError],
     #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
     extensions: &'a std::collections::BTreeMap<String, Value>,
+}
+
+impl<'a> Envelope<'a> {
+    pub(super) fn of(response: &'a async_graphql::Response) -> Self {
+        let is_executed =
+            !matches!(response.data, Value::Null) || response.errors.iter().any(|e| !e.path.is_empty());
+        Self {
+            data: is_executed.then_some(&response.data),
+            errors: &response.errors,
+            extensions: &response.extensions,
+        }
+    }
+}
+
+/// Where denials are to be told.
+///
+/// # Errors
+/// For another value than the two, or two of them.
+pub(super) fn placement(headers: &HeaderMap) -> Result<Placement, UnknownPlacement> {
+    let mut placements = headers.get_all(&HIDDEN_FIELDS).iter();
+    match (placements.next(), placements.next()) {
+        (None, _) => Ok(Placement::default()),
+        (Some(value), None) => Placement::parse(value.as_bytes()),
+        (Some(_), Some(_)) => Err(UnknownPlacement),
+    }
 }
 
 /// The request's id in logs and audit events: the client's own, where it sends a UUID as `x-request-id`, else a new one.
@@ -259,15 +314,4 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, &'static str> 
     };
     key.map(|key| Some(key.to_owned()))
         .ok_or("the request header `Idempotency-Key` is sent once, with 1 to 255 visible ASCII characters")
-}
-
-fn is_query(request: &mut Prepared, operation_name: Option<&str>) -> bool {
-    let Some(document) = request.document() else { return false };
-    document
-        .operations
-        .iter()
-        .filter(|(name, _)| {
-            operation_name.is_none_or(|wanted| name.is_some_and(|name: &Name| name == wanted))
-        })
-        .all(|(_, operation)| operation.node.ty == OperationType::Query)
 }

@@ -22,13 +22,17 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
     }
 }
 
-/// Counters in the text format of Prometheus.
+/// Counters and gauges in the text format of Prometheus.
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     let text = format!(
         "# HELP posture_gateway_sql_statements_total Statements sent to PostgreSQL, BEGIN and COMMIT included.\n\
          # TYPE posture_gateway_sql_statements_total counter\n\
-         posture_gateway_sql_statements_total {}\n",
-        app.executor.database().statements()
+         posture_gateway_sql_statements_total {}\n\
+         # HELP posture_gateway_live_streams Streams of live events that are open, one more for each WebSocket of a user.\n\
+         # TYPE posture_gateway_live_streams gauge\n\
+         posture_gateway_live_streams {}\n",
+        app.executor.database().statements(),
+        app.live.streams()
     );
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

@@ -6,6 +6,8 @@ pub mod graphiql;
 mod graphql;
 mod health;
 pub mod ingest;
+pub mod live;
+mod patience;
 mod scanner;
 mod scans;
 mod server;
@@ -28,6 +30,7 @@ pub use server::serve;
 use self::auth::Verifier;
 use self::evidence::EvidenceState;
 use self::ingest::IngestState;
+use self::live::LiveDoor;
 use crate::config::{EvidenceLimits, HttpLimits, IngestLimits};
 use crate::files::Files;
 use crate::graphql::Executor;
@@ -39,6 +42,8 @@ pub struct App {
     pub executor: Executor,
     /// Judges tokens.
     pub verifier: Arc<Verifier>,
+    /// Where live events are had.
+    pub live: LiveDoor,
     /// What a request may cost.
     pub limits: HttpLimits,
     /// What an upload may cost.

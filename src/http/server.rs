@@ -1,18 +1,21 @@
-//! The accept loop: header timeouts, and an orderly end.
+//! The accept loop: header timeouts, clients that take nothing, and an orderly end.
 
 use std::future::Future;
 use std::io;
+use std::pin::pin;
 
 use axum::Router;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
+use super::patience::Patient;
 use crate::config::HttpLimits;
 
-/// Serves until `shutdown` resolves, then lets requests under way finish within the limit.
+/// Serves until `shutdown` resolves, then lets requests under way finish within the limit. A WebSocket is no request any more once it is
+/// one: `LiveDoor::stop` ends those.
 ///
 /// # Errors
 /// When the listener fails for good.
@@ -25,7 +28,7 @@ pub async fn serve(
     let mut builder = Builder::new();
     // Whoever does not finish a request's head in time is not worth a connection.
     builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
-    let connections = GracefulShutdown::new();
+    let stopping = watch::Sender::new(false);
     tokio::pin!(shutdown);
     loop {
         let stream = tokio::select! {
@@ -43,15 +46,27 @@ pub async fn serve(
         };
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
-        let connection = connections.watch(builder.serve_connection(TokioIo::new(stream), service));
+        let io = TokioIo::new(Patient::new(stream, limits.write_timeout));
+        let connection = builder.serve_connection(io, service).with_upgrades();
+        let mut stop = stopping.subscribe();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = async { let _ = stop.wait_for(|stop| *stop).await; } => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
             }
         });
     }
     drop(listener);
-    if tokio::time::timeout(limits.shutdown_timeout, connections.shutdown()).await.is_err() {
+    stopping.send_replace(true);
+    // Resolves when the last connection has let go of its end.
+    if tokio::time::timeout(limits.shutdown_timeout, stopping.closed()).await.is_err() {
         tracing::warn!("requests under way were cut off");
     }
     Ok(())

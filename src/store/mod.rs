@@ -16,6 +16,7 @@ pub mod finding;
 pub mod idempotency;
 pub mod ingest;
 pub mod list;
+pub mod notices;
 pub mod partner;
 pub mod people;
 pub mod plan;

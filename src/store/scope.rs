@@ -86,6 +86,17 @@ impl Database {
         self.statements.load(Ordering::Relaxed)
     }
 
+    /// How to connect, for a connection that is not the pool's.
+    pub(in crate::store) fn connect_options(&self) -> Arc<PgConnectOptions> {
+        self.pool.connect_options()
+    }
+
+    /// How many connections the pool has at most.
+    #[must_use]
+    pub fn max_connections(&self) -> u32 {
+        self.pool.options().get_max_connections()
+    }
+
     /// Refuses a role that could get round row-level security: a superuser, one with BYPASSRLS or CREATEROLE, an owner of
     /// tables, functions or schemas of the gateway, a member of such a role.
     ///

@@ -21,6 +21,7 @@ mod exposure;
 mod gate;
 mod hidden;
 mod hidden_in_totals;
+mod live;
 mod long_logs;
 mod lookup;
 mod mutations;

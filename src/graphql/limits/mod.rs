@@ -106,6 +106,11 @@ impl Excess {
         Self { code: Code::BadUserInput, message }
     }
 
+    fn not_alone() -> Self {
+        let message = "a subscription selects one field, once: open a stream for each".to_owned();
+        Self { code: Code::BadUserInput, message }
+    }
+
     fn cycle(fragment: &str) -> Self {
         Self { code: Code::FragmentCycle, message: format!("the fragment `{fragment}` spreads itself") }
     }

@@ -146,23 +146,82 @@ pub enum SignInError {
     Store(#[from] StoreError),
 }
 
-/// Whom a request's bearer token or API key signs in; none for an anonymous request. A JWT takes no statement, a key one: and
-/// revoking a key disables its user, so that what is read a moment later, in the request's own snapshot, still finds nobody.
+/// Whom a bearer token or an API key signs in, and for how long that holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Who it is; what they may, the database knows.
+    pub user: UserId,
+    holds: Holds,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Holds {
+    /// Until the token expires.
+    Until(DateTime<Utc>),
+    /// For as long as the key is not revoked.
+    WithKey(api_key::KeyDigest),
+}
+
+impl Pass {
+    /// Judges a bearer token, or looks up an API key. A JWT takes no statement, a key one: and revoking a key disables its user, so that
+    /// what is read a moment later, in the request's own snapshot, still finds nobody.
+    ///
+    /// # Errors
+    /// [`TokenError`], for a key as for a JWT that nobody signed; or the database's failure.
+    pub async fn of(
+        token: &str,
+        verifier: &Verifier,
+        now: DateTime<Utc>,
+        database: &Database,
+    ) -> Result<Self, SignInError> {
+        let Some(key) = api_key::presented(token) else {
+            let claims = verifier.verify(token, now)?;
+            return Ok(Self {
+                user: claims.subject,
+                holds: Holds::Until(claims.expires_at + verifier.leeway),
+            });
+        };
+        let user = database.user_of_key(&key).await?.ok_or(TokenError::Untrusted)?;
+        Ok(Self { user, holds: Holds::WithKey(key) })
+    }
+
+    /// When it ends by itself; none for a key.
+    #[must_use]
+    pub const fn ends_at(&self) -> Option<DateTime<Utc>> {
+        match self.holds {
+            Holds::Until(end) => Some(end),
+            Holds::WithKey(_) => None,
+        }
+    }
+
+    /// Whether it still signs its user in, for what goes on longer than a request.
+    ///
+    /// # Errors
+    /// As for [`Pass::of`].
+    pub async fn check(&self, now: DateTime<Utc>, database: &Database) -> Result<(), SignInError> {
+        match self.holds {
+            Holds::Until(end) if now >= end => Err(TokenError::Expired.into()),
+            Holds::Until(_) => Ok(()),
+            Holds::WithKey(key) if database.user_of_key(&key).await? == Some(self.user) => Ok(()),
+            Holds::WithKey(_) => Err(TokenError::Untrusted.into()),
+        }
+    }
+}
+
+/// Whom a request's bearer token or API key signs in; none for an anonymous request.
 ///
 /// # Errors
-/// [`TokenError`], for a key as for a JWT that nobody signed; or the database's failure.
-pub async fn user_of(
+/// As for [`bearer`] and [`Pass::of`].
+pub async fn pass_of(
     headers: &HeaderMap,
     verifier: &Verifier,
     now: DateTime<Utc>,
     database: &Database,
-) -> Result<Option<UserId>, SignInError> {
-    let Some(token) = bearer(headers)? else { return Ok(None) };
-    let Some(key) = api_key::presented(token) else {
-        return Ok(Some(verifier.verify(token, now)?.subject));
-    };
-    let user = database.user_of_key(&key).await?;
-    Ok(Some(user.ok_or(TokenError::Untrusted)?))
+) -> Result<Option<Pass>, SignInError> {
+    match bearer(headers)? {
+        None => Ok(None),
+        Some(token) => Pass::of(token, verifier, now, database).await.map(Some),
+    }
 }
 
 /// What a token states, once it is believed.

@@ -6,11 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use posture_gateway::config::LiveLimits;
+use posture_gateway::domain::customer::PortalAccess;
+use posture_gateway::domain::finding::Severity;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{AccessId, CustomerId, FindingId, PartnerId, UserId};
 use posture_gateway::store::seed::World;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _, Executor, PgConnection};
 
 use super::changes::change;
 use super::difference::{Difference, differences, sql, tables};
@@ -19,8 +22,11 @@ use super::queries::{Page, query};
 use super::size;
 use super::values::{Values, quoted};
 use super::worlds;
+use crate::live::{findings_of, rename, told};
 use crate::support::app::{App, Client, Reply};
 use crate::support::dice::Dice;
+use crate::support::live::{Socket, quiet};
+use crate::support::world::{self, Terms};
 
 /// Worlds in every run.
 const WORLDS: u64 = 16;
@@ -37,6 +43,8 @@ struct Tally {
     comparisons: usize,
     pages: usize,
     hidden: usize,
+    /// Connections with every stream open that said nothing.
+    silent: usize,
     /// The tables of which something was changed.
     changed: BTreeSet<&'static str>,
     /// By table: how often somebody saw a changed row change.
@@ -308,10 +316,61 @@ fn witness(
     (!found.is_empty()).then(|| found.swap_remove(dice.below(found.len())))
 }
 
+/// Someone far from everything, whose finding is changed last: when they are told of it, every stream has heard of all that came before.
+struct Sentinel {
+    finding: FindingId,
+    socket: Socket,
+    told: u32,
+}
+
+impl Sentinel {
+    async fn post(app: &App, owner: &mut PgConnection) -> Self {
+        let mut apart = world::World::default();
+        let partner = apart.partner("Sentinel's");
+        let customer = apart.customer(partner, "Sentinel's", PortalAccess::Disabled);
+        apart.access(partner, customer, Terms::co_managed());
+        let finding = apart.finding(customer, Severity::Low, "nothing");
+        let user = apart.partner_admin(partner, "Sentinel");
+        let mut transaction = owner.begin().await.unwrap();
+        apart.into_rows().insert(&mut transaction, |_, _| {}).await.unwrap();
+        transaction.commit().await.unwrap();
+        let mut socket = Socket::sign_in(app, user).await;
+        socket.subscribe("last", &findings_of(customer)).await;
+        Self { finding, socket, told: 0 }
+    }
+
+    /// Resolves when everything that has been done before is told, or passed over in silence.
+    async fn passes(&mut self, app: &App, owner: &mut PgConnection) {
+        self.told += 1;
+        let title = format!("change {}", self.told);
+        owner.execute(AssertSqlSafe(rename(self.finding, &title))).await.unwrap();
+        assert_eq!(self.socket.event("last").await, told(&title));
+        quiet(app).await;
+    }
+}
+
+/// Every stream that a viewer can open: one for each customer that is or will be, and one of accesses.
+async fn streams(app: &App, viewer: UserId, worlds: [&World; 2]) -> Option<Socket> {
+    let customers = worlds.into_iter().flat_map(|world| world.customers.iter().map(|row| row.customer_id));
+    let customers: BTreeSet<CustomerId> = customers.collect();
+    let token = app.token(viewer, app.clock.now(), chrono::TimeDelta::days(1));
+    let mut socket = Socket::open(app).await;
+    socket.init(serde_json::json!({ "authorization": format!("Bearer {token}") })).await;
+    // Whoever is nobody has none.
+    socket.next().await.ok()?;
+    for (nth, customer) in customers.into_iter().enumerate() {
+        socket.subscribe(&nth.to_string(), &findings_of(customer)).await;
+    }
+    socket.subscribe("accesses", "subscription { accessChanged { id version customer { name } } }").await;
+    Some(socket)
+}
+
 /// One viewer, one change: the world as it is afterwards.
+#[expect(clippy::too_many_arguments, reason = "what one step of the chain is made of")]
 async fn step(
     app: &App,
     owner: &mut PgConnection,
+    sentinel: &mut Sentinel,
     before: World,
     viewer: UserId,
     seed: u64,
@@ -351,10 +410,23 @@ async fn step(
         told.push((table, user, document, reply));
     }
 
+    let mut listening = streams(app, viewer, [&before, &after]).await;
     owner
         .execute(AssertSqlSafe(sql(&changes)))
         .await
         .unwrap_or_else(|error| panic!("seed {seed}, {who}: {error}"));
+
+    sentinel.passes(app, owner).await;
+    if let Some(socket) = &mut listening {
+        assert_eq!(
+            socket.hears_before_pong().await,
+            [] as [&str; 0],
+            "seed {seed}: {who} is told of what is hidden\n\
+             again: PROVE_SEED={seed} PROVE_WORLDS=1 cargo test --test it -- proof::noninterference"
+        );
+        tally.silent += 1;
+    }
+    drop(listening);
 
     for before in &asked {
         let after = ask(&client, before.document.clone(), before.in_extensions).await;
@@ -404,14 +476,16 @@ async fn what_is_hidden_changes_no_answer() {
     for seed in size::seeds(WORLDS) {
         let mut dice = Dice::new(seed);
         let mut world = worlds::generate_with_sales(seed);
-        let app = App::start(world.clone().into()).await;
+        let limits = LiveLimits { operations: usize::MAX, ..LiveLimits::default() };
+        let app = App::start_live(world.clone().into(), limits).await;
         let mut owner = app.test_database.as_superuser().connect().await.unwrap();
         for user in world.users.iter().filter(|user| Eyes::of(&world, user.id).who != Who::Nobody) {
             let reply = app.sign_in(user.id).ask(CROWD).await;
             assert!(reply.body["data"].is_object(), "{}", reply.text);
         }
+        let mut sentinel = Sentinel::post(&app, &mut owner).await;
         for viewer in viewers(&world, &mut dice) {
-            world = step(&app, &mut owner, world, viewer, seed, &mut dice, &mut tally).await;
+            world = step(&app, &mut owner, &mut sentinel, world, viewer, seed, &mut dice, &mut tally).await;
         }
         tried += 1;
     }
@@ -421,6 +495,7 @@ async fn what_is_hidden_changes_no_answer() {
     size::tried("tables in which they are", tally.changed.len());
     size::tried("answers compared before and after", tally.comparisons);
     size::tried("of them pages after a cursor", tally.pages);
+    size::tried("connections with every stream open that said nothing", tally.silent);
     size::tried("changes shown to somebody else, who saw them", tally.seen.values().sum());
     // Else it would have been proven of nothing; a few worlds may be as poor as they are.
     if tried >= usize::try_from(WORLDS).unwrap() {

@@ -17,7 +17,9 @@ use posture_gateway::store::seed::Membership;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
 
 use super::size::tried;
+use crate::live::{findings_of, rename, told};
 use crate::support::app::{App, Client, Reply};
+use crate::support::live::{Socket, quiet};
 use crate::support::uploads::log;
 use crate::support::world::{NOW, Posture, Terms, World};
 
@@ -586,4 +588,76 @@ async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
     tried("of them changes by a mutation", by_mutation.count());
     tried("connections of gateways that had to obey", gateways.known.len());
     tried("requests around changes", requests);
+}
+
+/// A stream of somebody's, and of somebody of whom nothing is changed.
+struct Streams {
+    who: Socket,
+    control: Socket,
+}
+
+/// Streams obey too, on every gateway: after a change a finding is told to whoever sees it still, and to nobody else.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn open_streams_obey_on_every_gateway() {
+    let mut cast = Cast::new();
+    let cases = cast.cases();
+    // Of another partner, which sees every customer all along.
+    let control = cast.others[2];
+    let mut gateways = Gateways::start(cast.world, &cast.programs).await;
+    let (mut silent, mut closed) = (0, 0);
+    for (nth, Case { change, of, who, ask, then }) in cases.iter().enumerate() {
+        let Ask::Field(field) = ask else { continue };
+        let sees_posture_still = *field != "posture";
+        let document = findings_of(of.customer);
+        let mut streams = Vec::new();
+        for app in &gateways.apps {
+            let mut who = match gateways.keys.get(who) {
+                Some(key) => Socket::with_token(app, key).await,
+                None => Socket::sign_in(app, *who).await,
+            };
+            let mut control = Socket::sign_in(app, control).await;
+            who.subscribe("a", &document).await;
+            control.subscribe("a", &document).await;
+            streams.push(Streams { who, control });
+        }
+        let touch = async |gateways: &mut Gateways, title: &str| {
+            let sql = rename(of.posture.finding, title);
+            gateways.holder.execute(AssertSqlSafe(sql)).await.unwrap();
+        };
+        let (before, after, again) =
+            (format!("before {nth}"), format!("after {nth}"), format!("again {nth}"));
+        touch(&mut gateways, &before).await;
+        for streams in &mut streams {
+            assert_eq!(streams.control.event("a").await, told(&before));
+            assert_eq!(streams.who.event("a").await, told(&before), "before {change:?}");
+        }
+
+        gateways.make(*change, of, true).await;
+        touch(&mut gateways, &after).await;
+        for (streams, app) in streams.iter_mut().zip(&gateways.apps) {
+            assert_eq!(streams.control.event("a").await, told(&after));
+            if *then == "UNAUTHENTICATED" {
+                assert_eq!(streams.who.closed().await.0, 4403, "after {change:?}");
+                closed += 1;
+            } else if sees_posture_still {
+                assert_eq!(streams.who.event("a").await, told(&after), "after {change:?}");
+            } else {
+                quiet(app).await;
+                assert_eq!(streams.who.hears_before_pong().await, [] as [&str; 0], "after {change:?}");
+                silent += 1;
+            }
+        }
+
+        gateways.make(*change, of, false).await;
+        touch(&mut gateways, &again).await;
+        for streams in &mut streams {
+            assert_eq!(streams.control.event("a").await, told(&again));
+            if *then != "UNAUTHENTICATED" {
+                assert_eq!(streams.who.event("a").await, told(&again), "after {change:?} was taken back");
+            }
+        }
+    }
+    tried("streams that fell silent with a change", silent);
+    tried("streams that were closed with a change", closed);
+    assert!(silent > 0 && closed > 0);
 }

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits};
+use posture_gateway::config::{
+    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, LiveLimits,
+};
 use posture_gateway::domain::clock::Clock;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::files::Files;
 use posture_gateway::graphql::limits::Limits;
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, Verifier};
+use posture_gateway::http::live::LiveDoor;
 use posture_gateway::http::{self, router, serve};
 use posture_gateway::private_postgres::SUPERUSER;
 use posture_gateway::store::Database;
@@ -39,6 +42,8 @@ pub(crate) struct App {
     pub(crate) test_database: TestDatabase,
     /// Its connections.
     pub(crate) database: Database,
+    /// Its live events.
+    pub(crate) live: LiveDoor,
     key: DevelopmentKey,
     keys: Arc<TempDir>,
     http: reqwest::Client,
@@ -75,6 +80,15 @@ impl App {
     }
 
     async fn start_as(role: &str, world: World, connections: u32) -> Self {
+        Self::start_within(role, world, connections, LiveLimits::default()).await
+    }
+
+    /// The same, within these limits of live events.
+    pub(crate) async fn start_live(world: World, limits: LiveLimits) -> Self {
+        Self::start_within("posture_gateway", world, 4, limits).await
+    }
+
+    async fn start_within(role: &str, world: World, connections: u32, live_limits: LiveLimits) -> Self {
         let test_database = TestDatabase::create().await;
         let mut owner = test_database.as_superuser().connect().await.unwrap();
         let mut transaction = owner.begin().await.unwrap();
@@ -83,14 +97,14 @@ impl App {
         owner.close().await.unwrap();
 
         let keys = Arc::new(tempfile::tempdir().unwrap());
-        Self::over(test_database, role, keys, Clock::fixed(NOW), connections).await
+        Self::over(test_database, role, keys, Clock::fixed(NOW), connections, live_limits).await
     }
 
     /// Another gateway over the same database, that trusts the same tokens, with a clock and connections of its own.
     pub(crate) async fn beside(&self, connections: u32) -> Self {
         let clock = Clock::fixed(self.clock.now());
-        Self::over(self.test_database.clone(), "posture_gateway", Arc::clone(&self.keys), clock, connections)
-            .await
+        let (database, keys) = (self.test_database.clone(), Arc::clone(&self.keys));
+        Self::over(database, "posture_gateway", keys, clock, connections, LiveLimits::default()).await
     }
 
     async fn over(
@@ -99,6 +113,7 @@ impl App {
         keys: Arc<TempDir>,
         clock: Clock,
         connections: u32,
+        live_limits: LiveLimits,
     ) -> Self {
         let key = DevelopmentKey::load_or_create(keys.path()).unwrap();
         let pool = PoolSettings { max_connections: connections, ..PoolSettings::default() };
@@ -106,7 +121,9 @@ impl App {
         let limits = HttpLimits::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = format!("http://{}", listener.local_addr().unwrap());
+        let live = LiveDoor::new(database.clone(), live_limits);
         let router = router(http::App {
+            live: live.clone(),
             executor: Executor::new(schema(), database.clone(), clock.clone(), Limits::default())
                 .found_at(at.parse().unwrap()),
             verifier: Arc::new(Verifier {
@@ -127,7 +144,7 @@ impl App {
         let server = tokio::spawn(serve(listener, router, limits, std::future::pending())).abort_handle();
         let life = Arc::new(Life { server, _database: test_database.clone() });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { clock, test_database, database, key, keys, http, url, life }
+        Self { clock, test_database, database, live, key, keys, http, url, life }
     }
 
     /// A client with a user's token, valid for ten years.
@@ -138,6 +155,11 @@ impl App {
     /// A token of this gateway's own issuer.
     pub(crate) fn token(&self, user: impl Into<UserId>, from: DateTime<Utc>, lifetime: TimeDelta) -> String {
         self.key.mint(user.into(), DEVELOPMENT_ISSUER, DEVELOPMENT_AUDIENCE, from, lifetime)
+    }
+
+    /// Where it listens, `/graphql` included.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// How many files of evidence there are in its store.

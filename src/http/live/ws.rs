@@ -1,0 +1,401 @@
+//! WebSockets of the subprotocol `graphql-transport-ws`: one task a connection, and one for each operation on it.
+//!
+//! Browsers let a page open a WebSocket to anywhere, and send no header of its choosing: who asks is told in `connection_init`. What is
+//! signed in by a cookie could be used from another page; nothing here is, so `Origin` says nothing that has to be asked.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use uuid::Uuid;
+
+use super::Seat;
+use super::protocol::{self, Closing, SUBPROTOCOL, Said};
+use super::stream::{Asked, Ended, Stream, look_after, nobody, reaches, watch};
+use crate::graphql::Request;
+use crate::graphql::error::{Code, coded};
+use crate::graphql::hidden::{PLACEMENT_HEADER, Placement};
+use crate::graphql::mutation::Stamp;
+use crate::http::auth::{Pass, SignInError, TokenError, pass_of};
+use crate::http::graphql::{Parameters, bad_request, placement};
+use crate::http::{App, failure};
+
+/// How many messages of operations wait for the connection to be written; more, and the operations wait.
+const WAITING: usize = 8;
+
+/// How many signs of life a client may leave unanswered.
+const UNANSWERED: u32 = 3;
+
+/// How long the client may take over the end of a connection.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A request to become a WebSocket.
+pub(in crate::http) fn socket(app: App, headers: &HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    let placement = match placement(headers) {
+        Ok(placement) => placement,
+        Err(error) => return bad_request(error.to_string()),
+    };
+    let Some(place) = app.live.place() else {
+        let mut refusal = failure(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "TOO_MANY_CONNECTIONS",
+            "the gateway has no place for another live connection: try again later",
+        );
+        refusal.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        return refusal;
+    };
+    let bytes = app.live.limits.message_bytes;
+    let authorization = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
+    upgrade
+        .protocols([SUBPROTOCOL])
+        .max_message_size(bytes)
+        .max_frame_size(bytes)
+        .on_upgrade(move |socket| Connection::serve(app, socket, authorization, placement, place))
+}
+
+/// What an operation says.
+struct Told {
+    id: String,
+    /// Which of the operations of that id: one that was given up may have something left to say.
+    nth: u64,
+    what: What,
+}
+
+enum What {
+    /// An answer, and whether it is the last.
+    Answer(Box<async_graphql::Response>, bool),
+    /// The end of the whole connection.
+    End(Ended),
+}
+
+/// Who signed in, once that is known.
+enum Phase {
+    /// Not yet.
+    Silent { until: Instant },
+    /// Somebody, or nobody in particular.
+    Open { pass: Option<Pass>, _seat: Option<Seat> },
+}
+
+/// One connection.
+struct Connection {
+    app: App,
+    phase: Phase,
+    /// The header `Authorization` of the handshake, for clients that can send one.
+    authorization: Vec<HeaderValue>,
+    placement: Placement,
+    operations: HashMap<String, (u64, AbortHandle)>,
+    begun: u64,
+    tasks: JoinSet<()>,
+    /// Looks after the user; resolves when the connection has to be closed.
+    keeper: JoinSet<Ended>,
+    out: mpsc::Sender<Told>,
+    /// When the client said something, and when it last had an operation.
+    heard: Instant,
+    busy: Instant,
+}
+
+impl Connection {
+    async fn serve(
+        app: App,
+        mut socket: WebSocket,
+        authorization: Vec<HeaderValue>,
+        placement: Placement,
+        place: OwnedSemaphorePermit,
+    ) {
+        let closing = if socket.protocol().is_some() {
+            let (out, told) = mpsc::channel(WAITING);
+            let now = Instant::now();
+            let until = now + app.live.limits.init_timeout;
+            let connection = Self {
+                app,
+                phase: Phase::Silent { until },
+                authorization,
+                placement,
+                operations: HashMap::new(),
+                begun: 0,
+                tasks: JoinSet::new(),
+                keeper: JoinSet::new(),
+                out,
+                heard: now,
+                busy: now,
+            };
+            connection.run(&mut socket, told).await
+        } else {
+            Some(Closing::SUBPROTOCOL)
+        };
+        if let Some(closing) = closing {
+            // The client's own end is awaited, for a connection that is dropped with something unread is reset, and the code lost.
+            let farewell = async {
+                if socket.send(closing.message()).await.is_ok() {
+                    while let Some(Ok(_)) = socket.recv().await {}
+                }
+            };
+            let _ = timeout(FAREWELL, farewell).await;
+        }
+        drop(place);
+    }
+
+    /// Speaks with the client until one of both has had enough; why, where it is the gateway.
+    async fn run(mut self, socket: &mut WebSocket, mut told: mpsc::Receiver<Told>) -> Option<Closing> {
+        let door = self.app.live.clone();
+        let mut stopped = std::pin::pin!(door.stopped());
+        let mut ticks = interval(door.limits.keep_alive);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first one is at once.
+        ticks.tick().await;
+        loop {
+            let (app, init_by, ends_at) = (&self.app, self.init_by(), self.ends_at());
+            let step = tokio::select! {
+                // What closes the connection comes before what is told, and what is told before what is asked.
+                biased;
+                () = &mut stopped => Err(Stop::Close(Closing::GOING_AWAY)),
+                Some(Ok(ended)) = self.keeper.join_next() => Err(Stop::Close(Closing::of(ended))),
+                () = reaches(app, ends_at) => Err(Stop::Close(Closing::of(Ended::Expired))),
+                Some(told) = told.recv() => self.tell(told, socket).await,
+                message = socket.recv() => match message {
+                    Some(Ok(message)) => self.hear(message, socket).await,
+                    // Gone, or not speaking the language: there is nobody to tell.
+                    Some(Err(_)) | None => return None,
+                },
+                () = async { match init_by { Some(at) => sleep_until(at).await, None => pending().await } } => {
+                    Err(Stop::Close(Closing::LATE))
+                }
+                _ = ticks.tick() => self.look(socket).await,
+            };
+            match step {
+                Ok(()) => {}
+                Err(Stop::Close(closing)) => return Some(closing),
+                Err(Stop::Lost) => return None,
+            }
+        }
+    }
+
+    const fn init_by(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Silent { until } => Some(until),
+            Phase::Open { .. } => None,
+        }
+    }
+
+    fn ends_at(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+        match &self.phase {
+            Phase::Open { pass: Some(pass), .. } => pass.ends_at(),
+            Phase::Open { pass: None, .. } | Phase::Silent { .. } => None,
+        }
+    }
+
+    /// A sign of life, and whether the client gives any.
+    async fn look(&mut self, socket: &mut WebSocket) -> Result<(), Stop> {
+        let limits = &self.app.live.limits;
+        let now = Instant::now();
+        if now.duration_since(self.heard) > limits.keep_alive * UNANSWERED {
+            return Err(Stop::Lost);
+        }
+        if !self.operations.is_empty() {
+            self.busy = now;
+        } else if now.duration_since(self.busy) > limits.idle {
+            return Err(Stop::Close(Closing::IDLE));
+        }
+        send(socket, Message::Ping(axum::body::Bytes::new())).await
+    }
+
+    async fn hear(&mut self, message: Message, socket: &mut WebSocket) -> Result<(), Stop> {
+        self.heard = Instant::now();
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Ping(_) | Message::Pong(_) => return Ok(()),
+            Message::Binary(_) => return Err(Closing::INVALID.into()),
+            Message::Close(_) => return Err(Stop::Lost),
+        };
+        match Said::read(text.as_str())? {
+            Said::Ping { payload } => send(socket, protocol::pong(payload)).await,
+            Said::Pong {} => Ok(()),
+            Said::ConnectionInit { payload } => {
+                self.init(payload.unwrap_or_default()).await?;
+                send(socket, protocol::ack()).await
+            }
+            Said::Subscribe { id, payload } => self.subscribe(id, payload, socket).await,
+            Said::Complete { id } => {
+                self.forget(&id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Who asks: by the payload's `authorization`, else by the handshake's header.
+    async fn init(&mut self, payload: Map<String, Value>) -> Result<(), Stop> {
+        if matches!(self.phase, Phase::Open { .. }) {
+            return Err(Closing::INIT_TWICE.into());
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in payload {
+            let name = name.to_ascii_lowercase();
+            if ![header::AUTHORIZATION.as_str(), PLACEMENT_HEADER].contains(&name.as_str()) {
+                continue;
+            }
+            let value =
+                value.as_str().and_then(|text| HeaderValue::from_str(text).ok()).ok_or(Closing::INVALID)?;
+            if name == PLACEMENT_HEADER {
+                self.placement = Placement::parse(value.as_bytes()).map_err(|_| Closing::INVALID)?;
+            } else {
+                headers.append(header::AUTHORIZATION, value);
+            }
+        }
+        if headers.is_empty() {
+            for value in self.authorization.drain(..) {
+                headers.append(header::AUTHORIZATION, value);
+            }
+        }
+        let (app, now) = (&self.app, self.app.executor.clock().now());
+        let pass = pass_of(&headers, &app.verifier, now, app.executor.database()).await;
+        let pass = pass.map_err(|error| match error {
+            SignInError::Token(TokenError::Expired) => Closing::of(Ended::Expired),
+            SignInError::Token(error) => Closing(4403, error.to_string().into()),
+            SignInError::Store(_) => Closing::of(Ended::Failing),
+        })?;
+        let seat = match pass.map(|pass| app.live.seat(pass.user)) {
+            Some(None) => return Err(Closing::FULL.into()),
+            Some(seat) => seat,
+            None => None,
+        };
+        if let Some(pass) = pass {
+            let listening = look_after(app, pass).await.map_err(|_| Closing::of(Ended::Failing))?;
+            // From here on a change is noticed; so whatever came before is seen by this look.
+            super::stream::check(app, pass).await.map_err(Closing::of)?;
+            let app = app.clone();
+            self.keeper.spawn(async move { watch(&app, pass, &listening).await });
+        }
+        self.phase = Phase::Open { pass, _seat: seat };
+        Ok(())
+    }
+
+    /// Begins an operation.
+    async fn subscribe(
+        &mut self,
+        id: String,
+        parameters: Parameters,
+        socket: &mut WebSocket,
+    ) -> Result<(), Stop> {
+        let Phase::Open { pass, .. } = &self.phase else { return Err(Closing::UNAUTHORIZED.into()) };
+        let pass = *pass;
+        if self.operations.contains_key(&id) {
+            return Err(Closing::duplicate(&id).into());
+        }
+        let request = parameters.into_request().ok_or(Closing::INVALID)?;
+        self.busy = Instant::now();
+        if self.operations.len() >= self.app.live.limits.operations {
+            let message = format!(
+                "a connection has {} operations under way at most: complete one, or open another connection",
+                self.app.live.limits.operations
+            );
+            let error =
+                coded(Code::TooManyOperations, message).into_server_error(async_graphql::Pos::default());
+            return send(socket, protocol::errors(&id, &[error])).await;
+        }
+        let mut graphql = match self.app.executor.prepare(request) {
+            Ok(graphql) => graphql,
+            Err(error) => return send(socket, protocol::errors(&id, &[error])).await,
+        };
+        let (app, out, placement) = (self.app.clone(), self.out.clone(), self.placement);
+        self.begun += 1;
+        let (nth, name) = (self.begun, id.clone());
+        let say = move |what| {
+            let told = Told { id: name.clone(), nth, what };
+            let out = out.clone();
+            async move { out.send(told).await.is_ok() }
+        };
+        let task = if graphql.kind() == Some(OperationType::Subscription) {
+            if pass.is_none() {
+                return send(socket, protocol::errors(&id, &nobody())).await;
+            }
+            // Here and not in the task: what the client says next, a ping for instance, is answered after the stream is open.
+            match Stream::open(&app, Asked { pass, placement, graphql }, false).await {
+                Err(errors) => return send(socket, protocol::errors(&id, &errors)).await,
+                Ok(mut stream) => self.tasks.spawn(async move {
+                    loop {
+                        let what = match stream.next().await {
+                            Ok(response) => What::Answer(Box::new(response), false),
+                            Err(ended) => What::End(ended),
+                        };
+                        if !say(what).await {
+                            return;
+                        }
+                    }
+                }),
+            }
+        } else {
+            let stamp = Stamp { request: Uuid::new_v4(), idempotency_key: None };
+            let request = Request { graphql, subject: pass.map(|pass| pass.user), placement, stamp };
+            self.tasks.spawn(async move {
+                let patience = app.limits.request_timeout;
+                let response = timeout(patience, app.executor.execute(request)).await.unwrap_or_else(|_| {
+                    let error = coded(Code::Internal, "the operation took too long");
+                    async_graphql::Response::from_errors(vec![
+                        error.into_server_error(async_graphql::Pos::default()),
+                    ])
+                });
+                say(What::Answer(Box::new(response), true)).await;
+            })
+        };
+        self.operations.insert(id, (nth, task));
+        Ok(())
+    }
+
+    /// Sends what an operation says, unless it was given up meanwhile.
+    async fn tell(&mut self, told: Told, socket: &mut WebSocket) -> Result<(), Stop> {
+        let Told { id, nth, what } = told;
+        if self.operations.get(&id).is_none_or(|(current, _)| *current != nth) {
+            return Ok(());
+        }
+        match what {
+            What::End(ended) => Err(Closing::of(ended).into()),
+            What::Answer(response, is_last) => {
+                let (message, is_refusal) = protocol::answer(&id, &response);
+                send(socket, message).await?;
+                if is_refusal {
+                    self.forget(&id);
+                } else if is_last {
+                    self.forget(&id);
+                    send(socket, protocol::complete(&id)).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives an operation up, if it is there.
+    fn forget(&mut self, id: &str) {
+        if let Some((_, task)) = self.operations.remove(id) {
+            task.abort();
+        }
+        self.busy = Instant::now();
+        // What has ended leaves nothing behind.
+        while self.tasks.try_join_next().is_some() {}
+    }
+}
+
+/// Why a connection goes no further.
+enum Stop {
+    /// It is closed.
+    Close(Closing),
+    /// There is nobody any more.
+    Lost,
+}
+
+impl From<Closing> for Stop {
+    fn from(closing: Closing) -> Self {
+        Self::Close(closing)
+    }
+}
+
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Stop> {
+    socket.send(message).await.map_err(|_| Stop::Lost)
+}

@@ -1,0 +1,120 @@
+//! What a hostile or a slow client gets: nothing for long.
+
+use std::time::Duration;
+
+use posture_gateway::config::LiveLimits;
+use serde_json::{Value, json};
+
+use super::ACCESSES;
+use crate::support::app::App;
+use crate::support::cast::{Cast, Persona};
+use crate::support::live::{Events, Socket, asks, no_stream, within};
+
+async fn start(limits: LiveLimits) -> App {
+    App::start_live(Cast::new().world, limits).await
+}
+
+#[tokio::test]
+async fn connections_are_counted() {
+    let app = start(LiveLimits { connections: 3, connections_per_user: 2, ..LiveLimits::default() }).await;
+    let client = app.sign_in(Persona::PartnerAdmin);
+    let one = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    let stream = Events::open(&client, ACCESSES).await;
+    let mut third = Socket::open(&app).await;
+    let token = app.token(Persona::PartnerAdmin, app.clock.now(), chrono::TimeDelta::hours(1));
+    third.init(json!({ "authorization": format!("Bearer {token}") })).await;
+    assert_eq!(third.closed().await.0, 1013);
+    drop(third);
+    // Another user's has a place, once the one that was refused is gone; then there is none.
+    let other = within("a place", async {
+        loop {
+            let protocol = [("sec-websocket-protocol", "graphql-transport-ws")];
+            if let Ok(socket) = Socket::open_with(&app, &protocol).await {
+                return socket;
+            }
+        }
+    })
+    .await;
+    assert_eq!(Socket::open_with(&app, &[]).await.err(), Some(503));
+    let refused = client.send(asks(&client, ACCESSES)).await;
+    assert_eq!(
+        (refused.status, refused.codes(), refused.header("retry-after")),
+        (503, vec!["TOO_MANY_CONNECTIONS"], Some("5"))
+    );
+    drop(other);
+    drop((one, stream));
+    let mut again = within("a place", async {
+        loop {
+            let protocol = [("sec-websocket-protocol", "graphql-transport-ws")];
+            if let Ok(socket) = Socket::open_with(&app, &protocol).await {
+                return socket;
+            }
+        }
+    })
+    .await;
+    again.init(json!({})).await;
+    assert_eq!(again.hears().await, r#"{"type":"connection_ack"}"#);
+}
+
+#[tokio::test]
+async fn operations_of_a_connection_are_counted() {
+    let app = start(LiveLimits { operations: 2, ..LiveLimits::default() }).await;
+    let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    socket.subscribe("a", ACCESSES).await;
+    socket.subscribe("b", ACCESSES).await;
+    socket.begin("c", ACCESSES).await;
+    let refused: Value = serde_json::from_str(&socket.hears().await).unwrap();
+    assert_eq!(
+        (&refused["type"], &refused["id"], &refused["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("c"), &json!("TOO_MANY_OPERATIONS"))
+    );
+    socket.say(&json!({ "type": "complete", "id": "a" })).await;
+    socket.subscribe("c", ACCESSES).await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_ends_the_connection() {
+    let app = start(LiveLimits { message_bytes: 1024, ..LiveLimits::default() }).await;
+    let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    socket.say(&json!({ "type": "ping", "payload": { "a": "x".repeat(2000) } })).await;
+    let (code, _) = socket.closed().await;
+    assert!([1006, 1009].contains(&code), "{code}");
+}
+
+#[tokio::test]
+async fn whoever_asks_nothing_is_closed() {
+    let second = Duration::from_secs(1);
+    let app = start(LiveLimits { keep_alive: second, idle: second, ..LiveLimits::default() }).await;
+    let mut busy = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    busy.subscribe("a", ACCESSES).await;
+    let mut idle = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    tokio::select! {
+        closed = idle.closed() => assert_eq!(closed.0, 1000),
+        // It reads all the while, and so gives signs of life.
+        said = busy.next() => panic!("{said:?}"),
+    }
+    assert_eq!(busy.hears_before_pong().await, [] as [&str; 0]);
+}
+
+/// A client that answers no sign of life is gone, whatever its socket says.
+#[tokio::test]
+async fn whoever_gives_no_sign_of_life_is_dropped() {
+    let app = start(LiveLimits { keep_alive: Duration::from_millis(500), ..LiveLimits::default() }).await;
+    let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    socket.subscribe("a", ACCESSES).await;
+    // This client answers only while it reads, and it does not any more.
+    no_stream(&app).await;
+    drop(socket);
+}
+
+/// Signs of life are no events.
+#[tokio::test]
+async fn an_event_stream_is_kept_alive() {
+    let app = start(LiveLimits { keep_alive: Duration::from_millis(5), ..LiveLimits::default() }).await;
+    let client = app.sign_in(Persona::PartnerAdmin);
+    let mut response = within("a stream", asks(&client, ACCESSES).send()).await.unwrap();
+    for _ in 0..3 {
+        let chunk = within("a sign of life", response.chunk()).await.unwrap().unwrap();
+        assert!(chunk.starts_with(b":"), "{chunk:?}");
+    }
+}

@@ -1,0 +1,46 @@
+//! One event to many connections. `CONNECTIONS=1000 cargo test --release --test it -- live::load --nocapture` measures it.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use posture_gateway::config::LiveLimits;
+
+use super::{findings_of, rename, told};
+use crate::support::app::App;
+use crate::support::cast::{Cast, Persona};
+use crate::support::live::Socket;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_reaches_every_connection() {
+    let asked = std::env::var("CONNECTIONS").ok().map(|count| count.parse::<u32>().unwrap());
+    let connections = asked.unwrap_or(20);
+    let cast = Cast::new();
+    let bolt = cast.bolt;
+    let limits = LiveLimits { connections, connections_per_user: connections, ..LiveLimits::default() };
+    let app = App::start_live(cast.world, limits).await;
+    let personas = [
+        Persona::PartnerAdmin,
+        Persona::Operator,
+        Persona::ReadOnlyPortalAdmin,
+        Persona::ReadOnlyPortalReader,
+    ];
+    let mut sockets = Vec::new();
+    for persona in personas.into_iter().cycle().take(connections as usize) {
+        let mut socket = Socket::sign_in(&app, persona).await;
+        socket.subscribe("a", &findings_of(bolt.customer)).await;
+        sockets.push(socket);
+    }
+    for round in 0..5 {
+        let title = format!("round {round}");
+        let began = Instant::now();
+        app.as_owner(&rename(bolt.posture.finding, &title)).await;
+        for event in join_all(sockets.iter_mut().map(|socket| socket.event("a"))).await {
+            assert_eq!(event, told(&title));
+        }
+        let took = began.elapsed();
+        if let Some(count) = asked {
+            println!("round {round}: {count} connections were told within {took:?}");
+            assert!(took < Duration::from_secs(1), "{took:?}");
+        }
+    }
+}
