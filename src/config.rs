@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::domain::public_url::PublicUrl;
 use crate::http::auth::{KeyError, KeySet, Verifier};
+use crate::http::cors::Origin;
 use crate::store::scope::PoolSettings;
 
 /// The issuer of development tokens, and the default of `--issuer`.
@@ -84,6 +85,9 @@ pub struct HttpArgs {
     /// Where the gateway is found from outside, as links begin [default: http:// and the address it listens on]
     #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
+    /// Sites whose pages may read answers, as `https://app.example.com`; several with commas [default: none]
+    #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origins: Vec<Origin>,
     /// Serve GraphiQL at /
     #[arg(long, env = "GRAPHIQL")]
     pub graphiql: bool,

@@ -111,6 +111,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         ingest_limits: IngestLimits::default(),
         files: Files::in_folder(&data.join("evidence"))?,
         evidence_limits: EvidenceLimits::default(),
+        origins: Vec::new(),
         graphiql: true,
         metrics: true,
         personas: Some(Arc::new(personas.json(Persona::to_json_with_variables))),

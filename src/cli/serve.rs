@@ -62,6 +62,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         ingest_limits: IngestLimits::default(),
         files: Files::at(&args.evidence.evidence_store)?,
         evidence_limits: args.evidence.limits(),
+        origins: args.http.cors_origins,
         graphiql: args.http.graphiql,
         metrics: args.http.metrics,
         personas: None,

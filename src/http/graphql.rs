@@ -3,6 +3,7 @@
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Name, ServerError, Value, Variables};
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::auth::SignInError;
-use super::{App, HIDDEN_FIELDS, auth, failure};
+use super::media::{Media, Outcome};
+use super::{App, HIDDEN_FIELDS, auth, failure, media};
 use crate::domain::ids::UserId;
 use crate::graphql::hidden::Placement;
 use crate::graphql::mutation::Stamp;
@@ -21,75 +23,105 @@ use crate::graphql::{Prepared, Request};
 #[serde(rename_all = "camelCase")]
 struct Parameters {
     query: Option<String>,
-    #[serde(default)]
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    variables: Option<Map>,
     operation_name: Option<String>,
+    /// For whoever extends the protocol; what is not known here is ignored, as long as it is an object.
+    #[serde(rename = "extensions")]
+    _extensions: Option<Map>,
 }
 
-/// The same in a query string, where `variables` is a text.
+/// A JSON object.
+type Map = serde_json::Map<String, serde_json::Value>;
+
+/// The same in a query string, where objects are texts of JSON and an empty text is as good as none.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UrlParameters {
     query: Option<String>,
     variables: Option<String>,
     operation_name: Option<String>,
+    extensions: Option<String>,
+}
+
+impl TryFrom<UrlParameters> for Parameters {
+    type Error = String;
+
+    fn try_from(parameters: UrlParameters) -> Result<Self, String> {
+        let object = |name, text: Option<String>| {
+            let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+            serde_json::from_str::<Option<Map>>(&text)
+                .map_err(|error| format!("`{name}` is no JSON object: {error}"))
+        };
+        Ok(Self {
+            query: parameters.query,
+            variables: object("variables", parameters.variables)?,
+            operation_name: parameters.operation_name.filter(|name| !name.is_empty()),
+            _extensions: object("extensions", parameters.extensions)?,
+        })
+    }
 }
 
 /// `POST /graphql`
 pub(super) async fn post(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let is_json = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"));
-    if !is_json {
-        return failure(
+    let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
+    posted(&app, media, &headers, body).await.unwrap_or_else(|refusal| media.wrap(refusal))
+}
+
+async fn posted(app: &App, media: Media, headers: &HeaderMap, body: Body) -> Result<Response, Response> {
+    if !media::is_json(headers) {
+        return Err(failure(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
-            "a GraphQL request is sent with content-type `application/json`",
-        );
+            "a GraphQL request is sent with content-type `application/json`, in UTF-8",
+        ));
     }
-    let door = match Door::open(&app, &headers).await {
-        Ok(door) => door,
-        Err(refusal) => return refusal,
-    };
-    let Ok(body) = to_bytes(body, app.limits.body_bytes).await else {
-        return failure(
+    let door = Door::open(app, media, headers).await?;
+    let body = to_bytes(body, app.limits.body_bytes).await.map_err(|_| {
+        failure(
             StatusCode::PAYLOAD_TOO_LARGE,
             "BODY_TOO_LARGE",
             format!("the body could not be read within the limit of {} bytes", app.limits.body_bytes),
-        );
-    };
+        )
+    })?;
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return failure(
+        return Err(failure(
             StatusCode::BAD_REQUEST,
             "BATCHES_NOT_SUPPORTED",
             "a request is one JSON object: batches are not supported, send the operations one by one",
-        );
+        ));
     }
-    match serde_json::from_slice(&body) {
-        Ok(parameters) => door.answer(&app, parameters).await,
-        Err(error) => bad_request(format!("the body is no GraphQL request: {error}")),
-    }
+    let parameters = serde_json::from_slice(&body)
+        .map_err(|error| bad_request(format!("the body is no GraphQL request: {error}")))?;
+    door.answer(app, parameters).await
 }
 
 /// `GET /graphql`: queries only.
 pub(super) async fn get(
     State(app): State<App>,
     headers: HeaderMap,
-    parameters: Result<Query<UrlParameters>, axum::extract::rejection::QueryRejection>,
+    parameters: Result<Query<UrlParameters>, QueryRejection>,
 ) -> Response {
-    let door = match Door::open(&app, &headers).await {
-        Ok(door) => Door { queries_only: true, ..door },
-        Err(refusal) => return refusal,
-    };
-    let Ok(Query(parameters)) = parameters else { return bad_request("the query string is malformed") };
-    let variables = match parameters.variables.as_deref().map(serde_json::from_str).transpose() {
-        Ok(variables) => variables.flatten(),
-        Err(error) => return bad_request(format!("`variables` is no JSON object: {error}")),
-    };
-    let UrlParameters { query, operation_name, .. } = parameters;
-    door.answer(&app, Parameters { query, variables, operation_name }).await
+    let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
+    got(&app, media, &headers, parameters).await.unwrap_or_else(|refusal| media.wrap(refusal))
+}
+
+async fn got(
+    app: &App,
+    media: Media,
+    headers: &HeaderMap,
+    parameters: Result<Query<UrlParameters>, QueryRejection>,
+) -> Result<Response, Response> {
+    let door = Door { queries_only: true, ..Door::open(app, media, headers).await? };
+    let Query(parameters) = parameters.map_err(|_| bad_request("the query string is malformed"))?;
+    door.answer(app, parameters.try_into().map_err(|error: String| bad_request(error))?).await
+}
+
+fn not_acceptable() -> Response {
+    failure(
+        StatusCode::NOT_ACCEPTABLE,
+        "NOT_ACCEPTABLE",
+        "answers come as `application/graphql-response+json` or `application/json`, in UTF-8",
+    )
 }
 
 fn bad_request(message: impl Into<String>) -> Response {
@@ -105,59 +137,8 @@ struct Door {
     queries_only: bool,
 }
 
-/// How the answer is wrapped (GraphQL over HTTP, section 6).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Media {
-    /// `application/graphql-response+json`: the status tells whether the request was executed.
-    GraphQl,
-    /// `application/json`: 200 for whatever was well-formed.
-    Json,
-}
-
-impl Media {
-    /// What the client accepts; `application/json` where it does not say.
-    fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let mut values = headers.get_all(header::ACCEPT).iter().peekable();
-        if values.peek().is_none() {
-            return Some(Self::Json);
-        }
-        let ranges: Vec<String> = values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|range| range.split(';').next())
-            .map(|range| range.trim().to_ascii_lowercase())
-            .collect();
-        ranges.iter().find_map(|range| match range.as_str() {
-            "application/graphql-response+json" => Some(Self::GraphQl),
-            "application/json" | "application/*" | "*/*" => Some(Self::Json),
-            _ => None,
-        })
-    }
-
-    const fn content_type(self) -> &'static str {
-        match self {
-            Self::GraphQl => "application/graphql-response+json; charset=utf-8",
-            Self::Json => "application/json; charset=utf-8",
-        }
-    }
-
-    const fn refused(self) -> StatusCode {
-        match self {
-            Self::GraphQl => StatusCode::BAD_REQUEST,
-            Self::Json => StatusCode::OK,
-        }
-    }
-}
-
 impl Door {
-    async fn open(app: &App, headers: &HeaderMap) -> Result<Self, Response> {
-        let media = Media::accepted(headers).ok_or_else(|| {
-            failure(
-                StatusCode::NOT_ACCEPTABLE,
-                "NOT_ACCEPTABLE",
-                "answers come as `application/graphql-response+json` or `application/json`",
-            )
-        })?;
+    async fn open(app: &App, media: Media, headers: &HeaderMap) -> Result<Self, Response> {
         let mut placements = headers.get_all(&HIDDEN_FIELDS).iter();
         let placement = match (placements.next(), placements.next()) {
             (None, _) => Ok(Placement::default()),
@@ -186,10 +167,8 @@ impl Door {
         Ok(Self { subject, placement, stamp, media, queries_only: false })
     }
 
-    async fn answer(self, app: &App, parameters: Parameters) -> Response {
-        let Some(query) = parameters.query else {
-            return bad_request("the request has no `query`");
-        };
+    async fn answer(self, app: &App, parameters: Parameters) -> Result<Response, Response> {
+        let query = parameters.query.ok_or_else(|| bad_request("the request has no `query`"))?;
         let variables = parameters.variables.unwrap_or_default();
         let mut graphql = async_graphql::Request::new(query)
             .variables(Variables::from_json(serde_json::Value::Object(variables)));
@@ -198,7 +177,7 @@ impl Door {
         }
         let mut graphql = match app.executor.prepare(graphql) {
             Ok(graphql) => graphql,
-            Err(error) => return self.response(&async_graphql::Response::from_errors(vec![error])),
+            Err(error) => return Ok(self.response(&async_graphql::Response::from_errors(vec![error]))),
         };
         if self.queries_only && !is_query(&mut graphql, parameters.operation_name.as_deref()) {
             let mut refusal = failure(
@@ -207,27 +186,36 @@ impl Door {
                 "GET runs queries only: send a POST",
             );
             refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-            return refusal;
+            return Err(refusal);
         }
         let (subject, placement, stamp) = (self.subject, self.placement, self.stamp.clone());
         let request = Request { graphql, subject, placement, stamp };
-        self.response(&app.executor.execute(request).await)
+        Ok(self.response(&app.executor.execute(request).await))
     }
 
     fn response(&self, response: &async_graphql::Response) -> Response {
         let executed =
             !matches!(response.data, Value::Null) || response.errors.iter().any(|e| !e.path.is_empty());
-        let status = if executed { StatusCode::OK } else { self.media.refused() };
+        let outcome = match (executed, response.errors.is_empty()) {
+            (false, _) => Outcome::Refused,
+            (true, false) => Outcome::Partial,
+            (true, true) => Outcome::Whole,
+        };
         let envelope = Envelope {
             data: executed.then_some(&response.data),
             errors: &response.errors,
             extensions: &response.extensions,
         };
         match serde_json::to_vec(&envelope) {
-            Ok(body) => (status, [(header::CONTENT_TYPE, self.media.content_type())], body).into_response(),
-            Err(_) => {
-                failure(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the answer could not be written")
+            Ok(body) => {
+                (self.media.status(outcome), [(header::CONTENT_TYPE, self.media.content_type())], body)
+                    .into_response()
             }
+            Err(_) => self.media.wrap(failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "INTERNAL",
+                "the answer could not be written",
+            )),
         }
     }
 }

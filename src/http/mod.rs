@@ -1,11 +1,13 @@
 //! Everything that speaks HTTP: router, sign-in, limits, ingestion, health, `GraphiQL`.
 
 pub mod auth;
+pub mod cors;
 pub mod evidence;
 pub mod graphiql;
 mod graphql;
 mod health;
 pub mod ingest;
+mod media;
 mod scanner;
 mod scans;
 mod server;
@@ -26,6 +28,7 @@ use tower_http::timeout::TimeoutLayer;
 pub use server::serve;
 
 use self::auth::Verifier;
+use self::cors::Origin;
 use self::evidence::EvidenceState;
 use self::ingest::IngestState;
 use crate::config::{EvidenceLimits, HttpLimits, IngestLimits};
@@ -47,6 +50,8 @@ pub struct App {
     pub files: Files,
     /// What a file of evidence may cost.
     pub evidence_limits: EvidenceLimits,
+    /// The sites whose pages may read answers; none where it is empty.
+    pub origins: Vec<Origin>,
     /// Whether `GraphiQL` is served at `/`.
     pub graphiql: bool,
     /// Whether counters are served at `/metrics`.
@@ -60,16 +65,7 @@ pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/share/{secret}", get(share::get))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready));
-    let ingestion = IngestState {
-        database: app.executor.database().clone(),
-        verifier: Arc::clone(&app.verifier),
-        clock: app.executor.clock().clone(),
-        limits: app.ingest_limits,
-    };
-    router = router.merge(scans::router(ingestion.clone(), app.limits)).merge(ingest::router(ingestion));
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout));
     let evidence = EvidenceState {
         database: app.executor.database().clone(),
         verifier: Arc::clone(&app.verifier),
@@ -78,6 +74,18 @@ pub fn router(app: App) -> Router {
         limits: app.evidence_limits,
     };
     router = router.merge(evidence::router(evidence));
+    // What browsers ask for; around the timeout, so that a page can read that answer, too.
+    if let Some(cors) = cors::layer(&app.origins) {
+        router = router.layer(cors);
+    }
+    router = router.route("/livez", get(health::live)).route("/readyz", get(health::ready));
+    let ingestion = IngestState {
+        database: app.executor.database().clone(),
+        verifier: Arc::clone(&app.verifier),
+        clock: app.executor.clock().clone(),
+        limits: app.ingest_limits,
+    };
+    router = router.merge(scans::router(ingestion.clone(), app.limits)).merge(ingest::router(ingestion));
     if app.metrics {
         router = router.route("/metrics", get(health::metrics));
     }
@@ -88,6 +96,8 @@ pub fn router(app: App) -> Router {
         router = router.route("/demo/personas", get(personas));
     }
     router
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(another_method)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             failure(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -111,6 +121,19 @@ async fn personas(State(app): State<App>) -> Response {
         Some(personas) => Json(personas.as_ref()).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+async fn nothing_here() -> Response {
+    failure(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this path: GraphQL is at `/graphql`")
+}
+
+/// The header `allow`, which the router adds, says which.
+async fn another_method() -> Response {
+    failure(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+        "this path takes other methods, see `allow`",
+    )
 }
 
 /// A failure in the shape of a GraphQL response: what was wrong, and a code.

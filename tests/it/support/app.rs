@@ -116,6 +116,7 @@ impl App {
                 leeway: LEEWAY,
             }),
             limits,
+            origins: Vec::new(),
             graphiql: false,
             ingest_limits: posture_gateway::config::IngestLimits::default(),
             files: Files::in_folder(&keys.path().join("evidence")).unwrap(),
