@@ -9,7 +9,7 @@ import { ADMIN, CUSTOMER, TRUSTING, headersOf, send } from './gateway.js';
 const { Environment, Network, RecordSource, Store, fetchQuery } = relay;
 
 async function artifact(client: string, name: string): Promise<ConcreteRequest> {
-  const url = new URL(`../../relay/${client}/src/__generated__/${name}.graphql.js`, import.meta.url);
+  const url = new URL(`../build/relay/${client}/src/__generated__/${name}.graphql.js`, import.meta.url);
   return ((await import(url.href)) as { default: ConcreteRequest }).default;
 }
 

@@ -17,7 +17,9 @@ use tokio::net::TcpListener;
 
 use super::ingest::write;
 use super::{migrate, stopped};
-use crate::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, IngestLimits};
+use crate::config::{
+    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DocumentArgs, EvidenceLimits, HttpLimits, IngestLimits,
+};
 use crate::demo::{self, Persona};
 use crate::domain::clock::Clock;
 use crate::files::Files;
@@ -70,6 +72,8 @@ pub(super) struct DemoArgs {
     /// Write the personas with their tokens to this file, as JSON, as soon as the gateway is ready
     #[arg(long, value_name = "FILE")]
     personas_file: Option<PathBuf>,
+    #[command(flatten)]
+    documents: DocumentArgs,
 }
 
 /// Serves the demo until it is asked to stop.
@@ -98,9 +102,12 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let key = DevelopmentKey::load_or_create(&data)?;
     let personas = WithTokens::new(&key, personas, clock.now());
     let worker = Worker::new(database.clone(), clock.clone());
+    let executor = Executor::new(schema(), database, clock, Limits::default())
+        .found_at(format!("http://{}", listener.local_addr()?).parse()?)
+        .trusting(args.documents.documents()?)
+        .await?;
     let app = App {
-        executor: Executor::new(schema(), database, clock, Limits::default())
-            .found_at(format!("http://{}", listener.local_addr()?).parse()?),
+        executor,
         verifier: Arc::new(Verifier {
             keys: key.key_set()?,
             issuer: DEVELOPMENT_ISSUER.to_owned(),

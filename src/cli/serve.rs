@@ -10,7 +10,8 @@ use tokio::net::TcpListener;
 
 use super::stopped;
 use crate::config::{
-    DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs, WorkerArgs,
+    DatabaseArgs, DocumentArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, PoolArgs, TokenArgs,
+    WorkerArgs,
 };
 use crate::domain::clock::Clock;
 use crate::files::Files;
@@ -34,6 +35,8 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     http: HttpArgs,
     #[command(flatten)]
+    documents: DocumentArgs,
+    #[command(flatten)]
     evidence: EvidenceArgs,
     #[command(flatten)]
     worker: WorkerArgs,
@@ -55,8 +58,12 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         Some(url) => url,
         None => format!("http://{address}").parse()?,
     };
+    let executor = Executor::new(schema(), database, Clock::System, Limits::default())
+        .found_at(public_url)
+        .trusting(args.documents.documents()?)
+        .await?;
     let app = App {
-        executor: Executor::new(schema(), database, Clock::System, Limits::default()).found_at(public_url),
+        executor,
         verifier: Arc::new(verifier),
         limits: HttpLimits::default(),
         ingest_limits: IngestLimits::default(),

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument};
-use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value};
 
 use super::GatewaySchema;
 use super::batch::Batches;
+use super::documents::{Asked, Documents, Origin, Unfit, Unfound};
 use super::error::unrecorded;
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
@@ -30,10 +31,11 @@ pub struct Executor {
     limits: Limits,
     inputs: Arc<Inputs>,
     public_url: PublicUrl,
+    documents: Arc<Documents>,
 }
 
 /// A request within the limits, parsed. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
-pub struct Prepared(async_graphql::Request);
+pub struct Prepared(async_graphql::Request, Origin);
 
 impl Prepared {
     /// The name of the operation that runs, where it has one.
@@ -73,7 +75,28 @@ impl Executor {
     #[must_use]
     pub fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
         let inputs = Arc::new(Inputs::of(&schema.sdl()));
-        Self { schema, database, clock, limits, inputs, public_url: PublicUrl::UNKNOWN }
+        let documents = Arc::default();
+        Self { schema, database, clock, limits, inputs, public_url: PublicUrl::UNKNOWN, documents }
+    }
+
+    /// The same, knowing documents.
+    ///
+    /// # Errors
+    /// The first trusted document that the schema or a limit does not allow.
+    pub async fn trusting(self, documents: Documents) -> Result<Self, Unfit> {
+        for (client, id, document) in documents.all() {
+            let unfit = |error: &ServerError| Unfit::new(client, id, error.message.clone());
+            let prepared =
+                self.checked(document.to_validate(), Origin::Trusted).map_err(|error| unfit(&error))?;
+            let answer = self.schema.execute(prepared.0).await;
+            // Validated, and then refused because it asks for no operation: all that may be said against it.
+            match answer.errors.first() {
+                Some(error) if !error.message.starts_with("Unknown operation") => return Err(unfit(error)),
+                Some(_) => {}
+                None => return Err(Unfit::new(client, id, "it has no named operation")),
+            }
+        }
+        Ok(Self { documents: Arc::new(documents), ..self })
     }
 
     /// The same, told where it is found from outside; else its links are paths alone.
@@ -98,7 +121,34 @@ impl Executor {
     ///
     /// # Errors
     /// The first limit that is exceeded, the syntax error or the first such input; each with a code.
-    pub fn prepare(&self, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
+    pub fn prepare(&self, request: async_graphql::Request) -> Result<Prepared, ServerError> {
+        let asked = Asked { text: Some(request.query.clone()), ..Asked::default() };
+        self.prepare_asked(asked, request)
+    }
+
+    /// The same for a request whose document is named in another way than by its text.
+    ///
+    /// # Errors
+    /// As above; and where there is no such document, or it may not be sent.
+    pub fn prepare_asked(
+        &self,
+        asked: Asked,
+        mut request: async_graphql::Request,
+    ) -> Result<Prepared, ServerError> {
+        let keep = asked.text.as_ref().and(asked.hash.clone()).map(|hash| (asked.subject, hash));
+        let (source, origin) = self.documents.find(asked)?;
+        source.lay_into(&mut request);
+        let mut prepared = self.checked(request, origin)?;
+        if let (Some((subject, hash)), Origin::AdHoc) = (keep, origin) {
+            let text = prepared.0.query.clone();
+            if let Ok(parsed) = prepared.0.parsed_query() {
+                self.documents.keep(subject, hash, &text, parsed);
+            }
+        }
+        Ok(prepared)
+    }
+
+    fn checked(&self, mut request: async_graphql::Request, origin: Origin) -> Result<Prepared, ServerError> {
         let checked = self.limits.check(&mut request).and_then(|()| {
             let (operation, variables) =
                 (request.operation_name.take(), std::mem::take(&mut request.variables));
@@ -109,7 +159,7 @@ impl Executor {
             checked
         });
         match checked {
-            Ok(()) => Ok(Prepared(request)),
+            Ok(()) => Ok(Prepared(request, origin)),
             Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
         }
     }
@@ -122,6 +172,11 @@ impl Executor {
         let showing = Arc::new(Showing::default());
         let session = Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
         let sessions = Arc::new(Sessions::new(session));
+        if let Err(refusal) = self.may_send(request.graphql.1, sessions.whole()).await {
+            // Nothing was shown, so there is nothing to record.
+            let _ = sessions.finish().await;
+            return Response::from_errors(vec![refusal]);
+        }
         let graphql =
             request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
         let mut response = sessions.whole().batches().drive(self.schema.execute(graphql)).await;
@@ -155,6 +210,21 @@ impl Executor {
             extensions.insert("hidden".to_owned(), hidden);
         }
         response
+    }
+}
+
+impl Executor {
+    /// Whether the one who asks may send a document of that origin, by what the request's snapshot says of them.
+    async fn may_send(&self, origin: Origin, session: &Session) -> Result<(), ServerError> {
+        if origin == Origin::Trusted || self.documents.is_open() {
+            return Ok(());
+        }
+        let asker = session.batches().drive(session.signed_in()).await;
+        let asker = asker.map_err(|error| error.into_server_error(Pos::default()))?;
+        match asker {
+            Some(asker) if self.documents.may_explore(&asker.viewer) => Ok(()),
+            Some(_) | None => Err(Unfound::Required.into()),
+        }
     }
 }
 

@@ -45,6 +45,10 @@ pub(super) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
         header::CONTENT_TYPE,
         HeaderName::from_static(crate::graphql::hidden::PLACEMENT_HEADER),
         HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("graphql-client-name"),
+        HeaderName::from_static("graphql-client-version"),
+        HeaderName::from_static("apollographql-client-name"),
+        HeaderName::from_static("apollographql-client-version"),
         HeaderName::from_static("x-request-id"),
     ];
     Some(

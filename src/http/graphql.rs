@@ -7,13 +7,15 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::auth::SignInError;
 use super::media::{Media, Outcome};
-use super::{App, HIDDEN_FIELDS, auth, failure, media};
+use super::{App, CLIENT_NAMES, HIDDEN_FIELDS, auth, failure, media};
 use crate::domain::ids::UserId;
+use crate::graphql::documents::Asked;
 use crate::graphql::hidden::Placement;
 use crate::graphql::mutation::Stamp;
 use crate::graphql::{Prepared, Request};
@@ -23,11 +25,26 @@ use crate::graphql::{Prepared, Request};
 #[serde(rename_all = "camelCase")]
 struct Parameters {
     query: Option<String>,
+    /// The id of a document that the gateway knows, in the place of `query`.
+    document_id: Option<String>,
     variables: Option<Map>,
     operation_name: Option<String>,
-    /// For whoever extends the protocol; what is not known here is ignored, as long as it is an object.
-    #[serde(rename = "extensions")]
-    _extensions: Option<Map>,
+    extensions: Option<Extensions>,
+}
+
+/// What is known here of a request's extensions; whatever else is in them is ignored.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Extensions {
+    persisted_query: Option<PersistedQuery>,
+}
+
+/// A document by its hash, as Apollo's clients name it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PersistedQuery {
+    version: u32,
+    sha256_hash: String,
 }
 
 /// A JSON object.
@@ -38,6 +55,7 @@ type Map = serde_json::Map<String, serde_json::Value>;
 #[serde(rename_all = "camelCase")]
 pub(super) struct UrlParameters {
     query: Option<String>,
+    document_id: Option<String>,
     variables: Option<String>,
     operation_name: Option<String>,
     extensions: Option<String>,
@@ -47,17 +65,41 @@ impl TryFrom<UrlParameters> for Parameters {
     type Error = String;
 
     fn try_from(parameters: UrlParameters) -> Result<Self, String> {
-        let object = |name, text: Option<String>| {
+        fn object<T: DeserializeOwned>(name: &str, text: Option<String>) -> Result<Option<T>, String> {
             let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-            serde_json::from_str::<Option<Map>>(&text)
-                .map_err(|error| format!("`{name}` is no JSON object: {error}"))
-        };
+            serde_json::from_str(&text).map_err(|error| format!("`{name}` is no such JSON object: {error}"))
+        }
         Ok(Self {
             query: parameters.query,
+            document_id: parameters.document_id.filter(|id| !id.is_empty()),
             variables: object("variables", parameters.variables)?,
             operation_name: parameters.operation_name.filter(|name| !name.is_empty()),
-            _extensions: object("extensions", parameters.extensions)?,
+            extensions: object("extensions", parameters.extensions)?,
         })
+    }
+}
+
+impl Parameters {
+    /// Which document they ask for.
+    fn asked(&mut self, door: &Door) -> Result<Asked, Response> {
+        let persisted = self.extensions.take().unwrap_or_default().persisted_query;
+        if persisted.as_ref().is_some_and(|persisted| persisted.version != 1) {
+            return Err(bad_request("`extensions.persistedQuery.version` is 1"));
+        }
+        let asked = Asked {
+            text: self.query.take(),
+            id: self.document_id.take(),
+            hash: persisted.map(|persisted| persisted.sha256_hash),
+            client: door.client.clone(),
+            subject: door.subject,
+        };
+        match (&asked.text, &asked.id, &asked.hash) {
+            (None, None, None) => Err(bad_request("the request has no `query`")),
+            (Some(_), Some(_), _) | (_, Some(_), Some(_)) => {
+                Err(bad_request("a request names its document once: by `query` or by `documentId`"))
+            }
+            _ => Ok(asked),
+        }
     }
 }
 
@@ -133,6 +175,8 @@ struct Door {
     subject: Option<UserId>,
     placement: Placement,
     stamp: Stamp,
+    /// What the client calls itself.
+    client: Option<String>,
     media: Media,
     queries_only: bool,
 }
@@ -164,18 +208,19 @@ impl Door {
                 }
             })?;
         let stamp = Stamp { request: request_id(headers), idempotency_key };
-        Ok(Self { subject, placement, stamp, media, queries_only: false })
+        let client = client_name(headers);
+        Ok(Self { subject, placement, stamp, client, media, queries_only: false })
     }
 
-    async fn answer(self, app: &App, parameters: Parameters) -> Result<Response, Response> {
-        let query = parameters.query.ok_or_else(|| bad_request("the request has no `query`"))?;
+    async fn answer(self, app: &App, mut parameters: Parameters) -> Result<Response, Response> {
+        let asked = parameters.asked(&self)?;
         let variables = parameters.variables.unwrap_or_default();
-        let mut graphql = async_graphql::Request::new(query)
+        let mut graphql = async_graphql::Request::new(String::new())
             .variables(Variables::from_json(serde_json::Value::Object(variables)));
         if let Some(name) = &parameters.operation_name {
             graphql = graphql.operation_name(name.clone());
         }
-        let mut graphql = match app.executor.prepare(graphql) {
+        let mut graphql = match app.executor.prepare_asked(asked, graphql) {
             Ok(graphql) => graphql,
             Err(error) => return Ok(self.response(&async_graphql::Response::from_errors(vec![error]))),
         };
@@ -235,6 +280,12 @@ struct Envelope<'a> {
 pub(super) fn request_id(headers: &HeaderMap) -> Uuid {
     let own = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     own.and_then(|value| value.parse().ok()).unwrap_or_else(Uuid::new_v4)
+}
+
+/// What a client calls itself: the header `graphql-client-name`, or the one that Apollo's clients send.
+fn client_name(headers: &HeaderMap) -> Option<String> {
+    let name = CLIENT_NAMES.iter().find_map(|name| headers.get(*name))?;
+    name.to_str().ok().map(str::to_owned)
 }
 
 /// The header `Idempotency-Key`: 1 to 255 visible ASCII characters, once.

@@ -145,3 +145,6 @@ fn failure(status: StatusCode, code: &str, message: impl Into<String>) -> Respon
 
 /// The request header by which a client says where denials are to be told.
 static HIDDEN_FIELDS: HeaderName = HeaderName::from_static(crate::graphql::hidden::PLACEMENT_HEADER);
+
+/// The request headers by which a client says what it is called, the first before the second.
+const CLIENT_NAMES: [&str; 2] = ["graphql-client-name", "apollographql-client-name"];
