@@ -225,8 +225,8 @@ impl Default for IngestLimits {
 /// Where files of evidence are kept.
 #[derive(Args, Clone, Debug)]
 pub struct EvidenceArgs {
-    /// Where files of evidence are kept: a folder, made with the first file, or, in a build with the feature `s3`, a bucket
-    /// by its s3: URL, with the variables that AWS's own tools read
+    /// Where files of evidence are kept: a folder, made with the first file, or a bucket by its s3: URL
+    /// with the variables that AWS's own tools read
     #[arg(long, env = "EVIDENCE_STORE", value_name = "PLACE", default_value = "evidence")]
     pub evidence_store: String,
     /// Bytes of a file of evidence at most

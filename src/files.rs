@@ -1,4 +1,4 @@
-//! Files of evidence in an object store: a local folder, or a bucket of S3 where the build has the feature `s3`.
+//! Files of evidence in an object store: a local folder, or a bucket of S3 and whatever speaks as it does.
 //!
 //! A file is written once, under a name that nothing else ever gets; which record it belongs to, the database says.
 
@@ -29,9 +29,7 @@ pub struct Files(Arc<dyn ObjectStore>);
 
 /// A place where no file can be kept.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "files cannot be kept at `{at}`: it takes a folder, `file:///folder` or, in a build with the feature `s3`, `s3://bucket/prefix`"
-)]
+#[error("files cannot be kept at `{at}`: it takes a folder, `file:///folder` or `s3://bucket/prefix`")]
 pub struct NoStore {
     at: String,
     #[source]
@@ -101,14 +99,23 @@ impl Files {
                 Self::in_folder(&folder)
             }
             Ok(url) if url.scheme() == "s3" => {
-                let (store, prefix) =
-                    parse_url_opts(&url, std::env::vars()).map_err(|source| refused(Some(source)))?;
-                Ok(Self(Arc::new(PrefixStore::new(store, prefix))))
+                // Without the prefix the library takes a name as common as `TOKEN` or `REGION` for its own.
+                let settings = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
+                Self::in_bucket(&url, settings).map_err(|source| refused(Some(source)))
             }
             Ok(_) => Err(refused(None)),
             Err(_) if place.is_empty() => Err(refused(None)),
             Err(_) => Self::in_folder(FolderPath::new(place)),
         }
+    }
+
+    /// The store in a bucket, which is there already, with settings as the variables of AWS's own tools name them.
+    fn in_bucket(
+        url: &Url,
+        settings: impl IntoIterator<Item = (impl AsRef<str>, impl Into<String>)>,
+    ) -> Result<Self, object_store::Error> {
+        let (store, prefix) = parse_url_opts(url, settings)?;
+        Ok(Self(Arc::new(PrefixStore::new(store, prefix))))
     }
 
     /// The store in a folder, which need not be there yet.
@@ -191,72 +198,4 @@ impl Files {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::stream;
-
-    use super::*;
-
-    fn name() -> Name {
-        Name {
-            customer: CustomerId(Uuid::from_u128(1)),
-            evidence: EvidenceId(Uuid::from_u128(2)),
-            object: Uuid::from_u128(3),
-        }
-    }
-
-    fn pieces(of: &[&'static str]) -> impl Stream<Item = io::Result<Bytes>> + Unpin {
-        let pieces: Vec<_> = of.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
-        stream::iter(pieces)
-    }
-
-    fn left(folder: &FolderPath) -> usize {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| if entry.path().is_dir() { left(&entry.path()) } else { 1 }).sum()
-    }
-
-    #[tokio::test]
-    async fn a_file_is_kept_and_read_back_and_discarded() {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path().join("new folder");
-        for place in [place.display().to_string(), format!("file://{}/other", folder.path().display())] {
-            let files = Files::at(&place).unwrap();
-            let kept = files.keep(name(), MediaType::Text, 100, pieces(&["grü", "ße"])).await.unwrap();
-            assert_eq!((kept.size, kept.sha256), (7, Sha256::digest("grüße").into()));
-            let read: Vec<_> =
-                files.open(name()).await.unwrap().map(|piece| piece.unwrap().to_vec()).collect().await;
-            assert_eq!(read.concat(), "grüße".as_bytes());
-            files.discard(name()).await.unwrap();
-            assert!(files.open(name()).await.is_err());
-        }
-        assert_eq!(left(folder.path()), 0);
-    }
-
-    #[tokio::test]
-    async fn of_what_is_refused_nothing_stays() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = Files::in_folder(folder.path()).unwrap();
-        assert!(matches!(
-            files.keep(name(), MediaType::Text, 3, pieces(&["ab", "cd"])).await,
-            Err(NotKept::TooLarge { limit: 3 })
-        ));
-        assert!(matches!(files.keep(name(), MediaType::Text, 3, pieces(&[])).await, Err(NotKept::Empty)));
-        assert!(matches!(
-            files.keep(name(), MediaType::Pdf, 9, pieces(&["text"])).await,
-            Err(NotKept::NotAsDeclared(_))
-        ));
-        assert!(matches!(
-            files.keep(name(), MediaType::Pdf, 9, pieces(&["%P"])).await,
-            Err(NotKept::NotAsDeclared(_))
-        ));
-        let broken = stream::iter([Ok(Bytes::from_static(b"ab")), Err(io::ErrorKind::TimedOut.into())]);
-        assert!(matches!(files.keep(name(), MediaType::Text, 9, broken).await, Err(NotKept::Broken(_))));
-        assert_eq!(left(folder.path()), 0);
-    }
-
-    #[test]
-    fn what_is_no_store_is_refused() {
-        for place in ["", "ftp://example.com/x", "https://example.com", "file://host/share"] {
-            assert!(Files::at(place).is_err(), "{place}");
-        }
-    }
-}
+mod tests;

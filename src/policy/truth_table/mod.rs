@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{AccessFacts, DataClass, Decision, HiddenReason, Posture, SecurityConfig, Subject, Viewer};
+use super::{AccessFacts, DataClass, Decision, HiddenReason, Subject, Viewer};
 use super::{decide, decide_partner, grant, grant_partner};
 use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
@@ -150,22 +150,26 @@ fn the_gate_is_the_truth_table() {
     "#);
 }
 
+/// That a witness of the class is given where, and for whom, the decision on the class says.
+fn witnesses<C: super::Class>(viewer: &Viewer, subject: &Subject) {
+    match (grant::<C>(viewer, subject), decide(viewer, C::CLASS, subject)) {
+        (Decision::Visible(grant), Decision::Visible(())) => assert_eq!(grant.of(), CUSTOMER),
+        (Decision::Hidden(reason), Decision::Hidden(expected)) => assert_eq!(reason, expected),
+        (grant, decision) => panic!("{viewer:?} {subject:?} {}: {grant:?} for {decision:?}", C::CLASS),
+    }
+}
+
 #[test]
 fn a_witness_is_for_the_right_customer_and_only_where_visible() {
     for viewer in viewers() {
         for access in accesses() {
             for &portal in PortalAccess::ALL {
                 let subject = subject(access, portal);
-                let posture = decide(&viewer, DataClass::Posture, &subject);
-                match grant::<Posture>(&viewer, &subject) {
-                    Decision::Visible(grant) => {
-                        assert!(posture.is_visible());
-                        assert_eq!(grant.of(), CUSTOMER);
-                    }
-                    Decision::Hidden(reason) => assert_eq!(posture, Decision::Hidden(reason)),
-                }
-                let security = decide(&viewer, DataClass::SecurityConfig, &subject);
-                assert_eq!(grant::<SecurityConfig>(&viewer, &subject).reason(), security.reason());
+                witnesses::<super::Commercial>(&viewer, &subject);
+                witnesses::<super::Pricing>(&viewer, &subject);
+                witnesses::<super::Posture>(&viewer, &subject);
+                witnesses::<super::Activity>(&viewer, &subject);
+                witnesses::<super::SecurityConfig>(&viewer, &subject);
             }
         }
     }
