@@ -93,7 +93,7 @@ impl Executor {
             match answer.errors.first() {
                 Some(error) if !error.message.starts_with("Unknown operation") => return Err(unfit(error)),
                 Some(_) => {}
-                None => return Err(Unfit::new(client, id, "it has no named operation")),
+                None => return Err(Unfit::new(client, id, "it could not be validated")),
             }
         }
         Ok(Self { documents: Arc::new(documents), ..self })

@@ -73,7 +73,8 @@ pub fn router(app: App) -> Router {
         files: app.files.clone(),
         limits: app.evidence_limits,
     };
-    router = router.merge(evidence::router(evidence));
+    // Before the layer: what answers a preflight is the layer round this fallback.
+    router = router.merge(evidence::router(evidence)).method_not_allowed_fallback(another_method);
     // What browsers ask for; around the timeout, so that a page can read that answer, too.
     if let Some(cors) = cors::layer(&app.origins) {
         router = router.layer(cors);
