@@ -214,7 +214,8 @@ async fn a_gateway_does_not_start_with_documents_that_cannot_be_run() {
     for (text, complaint) in [
         ("query A {", "expected"),
         ("query A { nothing }", "Unknown field \"nothing\""),
-        ("query A($id: Int!) { customer(id: $id) { name } }", "Variable \"id\""),
+        ("query A { access { id } }", "required"),
+        ("query A { access(id: $id) { id } }", "Variable \"id\""),
         ("query A { viewer { ...B } } fragment B on Viewer { ...B }", "spreads itself"),
     ] {
         let manifests = BTreeMap::from([("app".to_owned(), vec![("a".to_owned(), text.to_owned())])]);
