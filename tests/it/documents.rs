@@ -215,7 +215,7 @@ async fn a_gateway_does_not_start_with_documents_that_cannot_be_run() {
         ("query A {", "expected"),
         ("query A { nothing }", "Unknown field \"nothing\""),
         ("query A { access { id } }", "required"),
-        ("query A { access(id: $id) { id } }", "Variable \"id\""),
+        ("query A { access(id: $id) { id } }", "is not defined"),
         ("query A { viewer { ...B } } fragment B on Viewer { ...B }", "spreads itself"),
     ] {
         let manifests = BTreeMap::from([("app".to_owned(), vec![("a".to_owned(), text.to_owned())])]);
