@@ -34,17 +34,17 @@ impl Kept {
     }
 
     pub(super) fn insert(&self, key: Key, document: Arc<Document>) {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if shelf.documents.contains_key(&key) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.documents.contains_key(&key) {
             return;
         }
-        shelf.bytes += document.text.len();
-        shelf.oldest_first.push_back(key.clone());
-        shelf.documents.insert(key, document);
-        while shelf.bytes > BYTES || shelf.documents.len() > DOCUMENTS {
-            let Some(oldest) = shelf.oldest_first.pop_front() else { break };
-            if let Some(gone) = shelf.documents.remove(&oldest) {
-                shelf.bytes = shelf.bytes.saturating_sub(gone.text.len());
+        held.bytes += document.text.len();
+        held.oldest_first.push_back(key.clone());
+        held.documents.insert(key, document);
+        while held.bytes > BYTES || held.documents.len() > DOCUMENTS {
+            let Some(oldest) = held.oldest_first.pop_front() else { break };
+            if let Some(gone) = held.documents.remove(&oldest) {
+                held.bytes = held.bytes.saturating_sub(gone.text.len());
             }
         }
     }
@@ -73,9 +73,9 @@ mod tests {
         for n in 0..100 {
             kept.insert((None, format!("large {n}")), document(&"x".repeat(BYTES / 10)));
         }
-        let shelf = kept.0.lock().unwrap();
-        assert!(shelf.bytes <= BYTES);
-        assert_eq!(shelf.documents.len(), shelf.oldest_first.len());
-        assert!(shelf.documents.len() <= 10);
+        let held = kept.0.lock().unwrap();
+        assert!(held.bytes <= BYTES);
+        assert_eq!(held.documents.len(), held.oldest_first.len());
+        assert!(held.documents.len() <= 10);
     }
 }
