@@ -81,10 +81,10 @@ impl TryFrom<UrlParameters> for Parameters {
 
 impl Parameters {
     /// Which document they ask for.
-    fn asked(&mut self, door: &Door) -> Result<Asked, Response> {
+    fn asked(&mut self, door: &Door) -> Result<Asked, &'static str> {
         let persisted = self.extensions.take().unwrap_or_default().persisted_query;
         if persisted.as_ref().is_some_and(|persisted| persisted.version != 1) {
-            return Err(bad_request("`extensions.persistedQuery.version` is 1"));
+            return Err("`extensions.persistedQuery.version` is 1");
         }
         let asked = Asked {
             text: self.query.take(),
@@ -94,9 +94,9 @@ impl Parameters {
             subject: door.subject,
         };
         match (&asked.text, &asked.id, &asked.hash) {
-            (None, None, None) => Err(bad_request("the request has no `query`")),
+            (None, None, None) => Err("the request has no `query`"),
             (Some(_), Some(_), _) | (_, Some(_), Some(_)) => {
-                Err(bad_request("a request names its document once: by `query` or by `documentId`"))
+                Err("a request names its document once: by `query` or by `documentId`")
             }
             _ => Ok(asked),
         }
@@ -213,7 +213,7 @@ impl Door {
     }
 
     async fn answer(self, app: &App, mut parameters: Parameters) -> Result<Response, Response> {
-        let asked = parameters.asked(&self)?;
+        let asked = parameters.asked(&self).map_err(bad_request)?;
         let variables = parameters.variables.unwrap_or_default();
         let mut graphql = async_graphql::Request::new(String::new())
             .variables(Variables::from_json(serde_json::Value::Object(variables)));
