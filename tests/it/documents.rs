@@ -20,7 +20,7 @@ const ANONYMOUS: &str = "{ viewer { __typename } }";
 const OTHER: &str = "query Other { viewer { kind } }";
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(text).iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"))
 }
 
 fn documents(ad_hoc: AdHoc) -> Documents {
