@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::domain::public_url::PublicUrl;
+use crate::graphql::documents::{AdHoc, Documents, manifest};
 use crate::http::auth::{KeyError, KeySet, Verifier};
+use crate::http::cors::Origin;
+use crate::policy::Caller;
 use crate::store::scope::PoolSettings;
 
 /// The issuer of development tokens, and the default of `--issuer`.
@@ -84,12 +87,78 @@ pub struct HttpArgs {
     /// Where the gateway is found from outside, as links begin [default: http:// and the address it listens on]
     #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<PublicUrl>,
+    /// Sites whose pages may read answers, as `https://app.example.com`; several with commas [default: none]
+    #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN", value_delimiter = ',')]
+    pub cors_origins: Vec<Origin>,
     /// Serve GraphiQL at /
     #[arg(long, env = "GRAPHIQL")]
     pub graphiql: bool,
     /// Serve counters at /metrics, in the text format of Prometheus
     #[arg(long, env = "METRICS")]
     pub metrics: bool,
+}
+
+/// Which documents are run.
+#[derive(Args, Clone, Debug)]
+pub struct DocumentArgs {
+    /// Documents of the own apps: a folder with a folder for each client, with manifests in it as Apollo's and Relay's tools write
+    /// them; or one manifest
+    #[arg(long, env = "TRUSTED_DOCUMENTS", value_name = "PATH")]
+    pub trusted_documents: Option<PathBuf>,
+    /// Who may send documents of their own besides; several with commas
+    #[arg(long, env = "AD_HOC", value_name = "WHO", value_delimiter = ',', default_value = "everybody")]
+    pub ad_hoc: Vec<Explorers>,
+}
+
+/// Users who may send documents of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Explorers {
+    /// Everybody, signed in or not.
+    Everybody,
+    /// Nobody.
+    Nobody,
+    /// ADMINs of partners.
+    PartnerAdmins,
+    /// OPERATORs of partners.
+    PartnerOperators,
+    /// ADMINs of customers.
+    CustomerAdmins,
+    /// READ_ONLY users of customers.
+    CustomerReaders,
+    /// Administrators of the platform.
+    PlatformAdmins,
+}
+
+impl Explorers {
+    const fn caller(self) -> Option<Caller> {
+        match self {
+            Self::Everybody | Self::Nobody => None,
+            Self::PartnerAdmins => Some(Caller::PartnerAdmin),
+            Self::PartnerOperators => Some(Caller::PartnerOperator),
+            Self::CustomerAdmins => Some(Caller::CustomerAdmin),
+            Self::CustomerReaders => Some(Caller::CustomerReader),
+            Self::PlatformAdmins => Some(Caller::PlatformAdmin),
+        }
+    }
+}
+
+impl DocumentArgs {
+    /// The documents that these arguments describe.
+    ///
+    /// # Errors
+    /// When a manifest cannot be read, or holds what is no GraphQL.
+    pub fn documents(&self) -> anyhow::Result<Documents> {
+        let manifests = match &self.trusted_documents {
+            Some(path) => manifest::load(path)?,
+            None => manifest::Manifests::new(),
+        };
+        let ad_hoc = if self.ad_hoc.contains(&Explorers::Everybody) {
+            AdHoc::Everybody
+        } else {
+            AdHoc::Only(self.ad_hoc.iter().filter_map(|who| who.caller()).collect())
+        };
+        Ok(Documents::trusting(manifests, ad_hoc)?)
+    }
 }
 
 /// The work that nobody asks for: due schedules, daily snapshots.

@@ -89,6 +89,7 @@ async fn server(arguments: &[String]) -> anyhow::Result<()> {
             executor: Executor::new(schema(), database, Clock::System, Limits::default()),
             verifier,
             limits,
+            origins: Vec::new(),
             graphiql: false,
             files: posture_gateway::files::Files::in_folder(std::path::Path::new("target/bench-evidence"))?,
             evidence_limits: posture_gateway::config::EvidenceLimits::default(),

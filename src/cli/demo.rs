@@ -18,7 +18,8 @@ use tokio::net::TcpListener;
 use super::ingest::write;
 use super::{migrate, stopped};
 use crate::config::{
-    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, EvidenceLimits, HttpLimits, IngestLimits, LiveLimits,
+    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DocumentArgs, EvidenceLimits, HttpLimits, IngestLimits,
+    LiveLimits,
 };
 use crate::demo::{self, Persona};
 use crate::domain::clock::Clock;
@@ -73,6 +74,8 @@ pub(super) struct DemoArgs {
     /// Write the personas with their tokens to this file, as JSON, as soon as the gateway is ready
     #[arg(long, value_name = "FILE")]
     personas_file: Option<PathBuf>,
+    #[command(flatten)]
+    documents: DocumentArgs,
 }
 
 /// Serves the demo until it is asked to stop.
@@ -102,10 +105,13 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let personas = WithTokens::new(&key, personas, clock.now());
     let worker = Worker::new(database.clone(), clock.clone());
     let live = LiveDoor::new(database.clone(), LiveLimits::default());
+    let executor = Executor::new(schema(), database, clock, Limits::default())
+        .found_at(format!("http://{}", listener.local_addr()?).parse()?)
+        .trusting(args.documents.documents()?)
+        .await?;
     let app = App {
         live: live.clone(),
-        executor: Executor::new(schema(), database, clock, Limits::default())
-            .found_at(format!("http://{}", listener.local_addr()?).parse()?),
+        executor,
         verifier: Arc::new(Verifier {
             keys: key.key_set()?,
             issuer: DEVELOPMENT_ISSUER.to_owned(),
@@ -116,6 +122,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         ingest_limits: IngestLimits::default(),
         files: Files::in_folder(&data.join("evidence"))?,
         evidence_limits: EvidenceLimits::default(),
+        origins: Vec::new(),
         graphiql: true,
         metrics: true,
         personas: Some(Arc::new(personas.json(Persona::to_json_with_variables))),

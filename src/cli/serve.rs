@@ -10,7 +10,8 @@ use tokio::net::TcpListener;
 
 use super::stopped;
 use crate::config::{
-    DatabaseArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, LiveArgs, PoolArgs, TokenArgs, WorkerArgs,
+    DatabaseArgs, DocumentArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, LiveArgs, PoolArgs,
+    TokenArgs, WorkerArgs,
 };
 use crate::domain::clock::Clock;
 use crate::files::Files;
@@ -34,6 +35,8 @@ pub(super) struct ServeArgs {
     tokens: TokenArgs,
     #[command(flatten)]
     http: HttpArgs,
+    #[command(flatten)]
+    documents: DocumentArgs,
     #[command(flatten)]
     evidence: EvidenceArgs,
     #[command(flatten)]
@@ -59,14 +62,19 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         None => format!("http://{address}").parse()?,
     };
     let live = LiveDoor::new(database.clone(), args.live.into());
+    let executor = Executor::new(schema(), database, Clock::System, Limits::default())
+        .found_at(public_url)
+        .trusting(args.documents.documents()?)
+        .await?;
     let app = App {
         live: live.clone(),
-        executor: Executor::new(schema(), database, Clock::System, Limits::default()).found_at(public_url),
+        executor,
         verifier: Arc::new(verifier),
         limits: HttpLimits::default(),
         ingest_limits: IngestLimits::default(),
         files: Files::at(&args.evidence.evidence_store)?,
         evidence_limits: args.evidence.limits(),
+        origins: args.http.cors_origins,
         graphiql: args.http.graphiql,
         metrics: args.http.metrics,
         personas: None,

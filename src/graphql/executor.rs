@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{DocumentOperations, OperationType};
-use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value};
 use futures_util::StreamExt as _;
 
 use super::GatewaySchema;
 use super::batch::Batches;
+use super::documents::{Asked, Documents, Origin, Unfit, Unfound};
 use super::error::{Code, unrecorded};
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use crate::domain::clock::Clock;
 use crate::domain::ids::UserId;
 use crate::domain::public_url::PublicUrl;
+use crate::policy::Viewer;
 use crate::store::viewer::signed_in;
 use crate::store::{Database, Snapshot, StoreError};
 
@@ -35,10 +37,11 @@ pub struct Executor {
     limits: Limits,
     inputs: Arc<Inputs>,
     public_url: PublicUrl,
+    documents: Arc<Documents>,
 }
 
 /// A request within the limits, parsed. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
-pub struct Prepared(async_graphql::Request);
+pub struct Prepared(async_graphql::Request, Origin);
 
 impl Prepared {
     /// The name of the operation that runs, where it has one.
@@ -76,7 +79,7 @@ impl Prepared {
         if let Ok(document) = self.0.parsed_query() {
             again.set_parsed_query(document.clone());
         }
-        Self(again)
+        Self(again, self.1)
     }
 }
 
@@ -110,7 +113,28 @@ impl Executor {
     #[must_use]
     pub fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
         let inputs = Arc::new(Inputs::of(&schema.sdl()));
-        Self { schema, database, clock, limits, inputs, public_url: PublicUrl::UNKNOWN }
+        let documents = Arc::default();
+        Self { schema, database, clock, limits, inputs, public_url: PublicUrl::UNKNOWN, documents }
+    }
+
+    /// The same, knowing documents.
+    ///
+    /// # Errors
+    /// The first trusted document that the schema or a limit does not allow.
+    pub async fn trusting(self, documents: Documents) -> Result<Self, Unfit> {
+        for (client, id, document) in documents.all() {
+            let unfit = |error: &ServerError| Unfit::new(client, id, error.message.clone());
+            let prepared =
+                self.checked(document.to_validate(), Origin::Trusted).map_err(|error| unfit(&error))?;
+            let answer = self.schema.execute(prepared.0).await;
+            // Validated, and then refused because it asks for no operation: all that may be said against it.
+            match answer.errors.first() {
+                Some(error) if !error.message.starts_with("Unknown operation") => return Err(unfit(error)),
+                Some(_) => {}
+                None => return Err(Unfit::new(client, id, "it could not be validated")),
+            }
+        }
+        Ok(Self { documents: Arc::new(documents), ..self })
     }
 
     /// The same, told where it is found from outside; else its links are paths alone.
@@ -135,7 +159,34 @@ impl Executor {
     ///
     /// # Errors
     /// The first limit that is exceeded, the syntax error or the first such input; each with a code.
-    pub fn prepare(&self, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
+    pub fn prepare(&self, request: async_graphql::Request) -> Result<Prepared, ServerError> {
+        let asked = Asked { text: Some(request.query.clone()), ..Asked::default() };
+        self.prepare_asked(asked, request)
+    }
+
+    /// The same for a request whose document is named in another way than by its text.
+    ///
+    /// # Errors
+    /// As above; and where there is no such document, or it may not be sent.
+    pub fn prepare_asked(
+        &self,
+        asked: Asked,
+        mut request: async_graphql::Request,
+    ) -> Result<Prepared, ServerError> {
+        let keep = asked.text.as_ref().and(asked.hash.clone()).map(|hash| (asked.subject, hash));
+        let (source, origin) = self.documents.find(asked)?;
+        source.lay_into(&mut request);
+        let mut prepared = self.checked(request, origin)?;
+        if let (Some((subject, hash)), Origin::AdHoc) = (keep, origin) {
+            let text = prepared.0.query.clone();
+            if let Ok(parsed) = prepared.0.parsed_query() {
+                self.documents.keep(subject, hash, &text, parsed);
+            }
+        }
+        Ok(prepared)
+    }
+
+    fn checked(&self, mut request: async_graphql::Request, origin: Origin) -> Result<Prepared, ServerError> {
         let checked = self.limits.check(&mut request).and_then(|()| {
             let (operation, variables) =
                 (request.operation_name.take(), std::mem::take(&mut request.variables));
@@ -146,7 +197,7 @@ impl Executor {
             checked
         });
         match checked {
-            Ok(()) => Ok(Prepared(request)),
+            Ok(()) => Ok(Prepared(request, origin)),
             Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
         }
     }
@@ -154,6 +205,9 @@ impl Executor {
     /// Answers one query or mutation in one snapshot.
     pub async fn execute(&self, request: Request) -> Response {
         let run = self.begin(request, None);
+        if let Err(refusal) = self.may_send(&run).await {
+            return Response::from_errors(vec![refusal]);
+        }
         let response = run.sessions.whole().batches().drive(self.schema.execute(run.graphql)).await;
         run.ends.end(&run.sessions, response).await.unwrap_or_else(|error| Response::from_errors(vec![error]))
     }
@@ -165,6 +219,7 @@ impl Executor {
     pub async fn open(&self, request: Request) -> Result<Topic, Vec<ServerError>> {
         let topic = Arc::default();
         let run = self.begin(request, Some(Cause::Opened(Arc::clone(&topic))));
+        self.may_send(&run).await.map_err(|refusal| vec![refusal])?;
         let mut stream = self.schema.execute_stream(run.graphql);
         let refusal = run.sessions.whole().batches().drive(stream.next()).await;
         let response =
@@ -187,8 +242,8 @@ impl Executor {
         let whole = run.sessions.whole();
         let told = whole.batches().drive(async {
             match whole.signed_in().await {
-                Ok(Some(_)) => Ok(stream.next().await),
-                Ok(None) => Err(Event::Gone),
+                Ok(Some(asker)) if self.allows(run.origin, Some(&asker.viewer)) => Ok(stream.next().await),
+                Ok(_) => Err(Event::Gone),
                 Err(_) => Err(Event::Failed),
             }
         });
@@ -227,18 +282,20 @@ impl Executor {
         let showing = Arc::new(Showing::default());
         let session = Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
         let sessions = Arc::new(Sessions::new(session));
+        let origin = request.graphql.1;
         let mut graphql =
             request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
         if let Some(cause) = cause {
             graphql = graphql.data(cause);
         }
-        Run { graphql, sessions, ends: Ends { hidden, showing, request_id, operation } }
+        Run { graphql, origin, sessions, ends: Ends { hidden, showing, request_id, operation } }
     }
 }
 
 /// A request under way.
 struct Run {
     graphql: async_graphql::Request,
+    origin: Origin,
     sessions: Arc<Sessions>,
     ends: Ends,
 }
@@ -292,6 +349,31 @@ impl Ends {
 fn is_failure(error: &ServerError) -> bool {
     let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
     error.path.len() <= 1 && code == Some(&Value::from(Code::Internal.as_str()))
+}
+
+impl Executor {
+    /// Whether a viewer, or where there is none anybody, may send a document of that origin.
+    fn allows(&self, origin: Origin, viewer: Option<&Viewer>) -> bool {
+        origin == Origin::Trusted
+            || self.documents.is_open()
+            || viewer.is_some_and(|viewer| self.documents.may_explore(viewer))
+    }
+
+    /// Whether the one who asks may send a document of that origin, by what the request's snapshot says of them. Where they may not, the
+    /// snapshot is ended: nothing was shown, so there is nothing to record.
+    async fn may_send(&self, run: &Run) -> Result<(), ServerError> {
+        if self.allows(run.origin, None) {
+            return Ok(());
+        }
+        let session = run.sessions.whole();
+        let refusal = match session.batches().drive(session.signed_in()).await {
+            Ok(Some(asker)) if self.allows(run.origin, Some(&asker.viewer)) => return Ok(()),
+            Ok(_) => Unfound::Required.into(),
+            Err(error) => error.into_server_error(Pos::default()),
+        };
+        let _ = run.sessions.finish().await;
+        Err(refusal)
+    }
 }
 
 /// Where in the response a path stands, so that errors follow the order of the answer and not that of the work.

@@ -4,6 +4,7 @@ pub mod batch;
 mod classes;
 pub mod connection;
 mod descriptions;
+pub mod documents;
 pub mod enums;
 pub mod error;
 pub mod executor;

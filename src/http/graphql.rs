@@ -4,17 +4,22 @@
 use async_graphql::parser::types::OperationType;
 use async_graphql::{ServerError, Value, Variables};
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::auth::{Pass, SignInError};
-use super::{App, HIDDEN_FIELDS, auth, failure, live};
+use super::media::{Media, Outcome};
+use super::{App, CLIENT_NAMES, HIDDEN_FIELDS, auth, failure, live, media};
+use crate::domain::ids::UserId;
 use crate::graphql::Request;
+use crate::graphql::documents::Asked;
 use crate::graphql::error::bad_input;
 use crate::graphql::hidden::{Placement, UnknownPlacement};
 use crate::graphql::mutation::Stamp;
@@ -24,68 +29,130 @@ use crate::graphql::mutation::Stamp;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Parameters {
     query: Option<String>,
-    #[serde(default)]
-    variables: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The id of a document that the gateway knows, in the place of `query`.
+    document_id: Option<String>,
+    variables: Option<Map>,
     operation_name: Option<String>,
+    extensions: Option<Extensions>,
 }
 
-/// The same in a query string, where `variables` is a text.
+/// What is known here of a request's extensions; whatever else is in them is ignored.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Extensions {
+    persisted_query: Option<PersistedQuery>,
+}
+
+/// A document by its hash, as Apollo's clients name it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PersistedQuery {
+    version: u32,
+    sha256_hash: String,
+}
+
+/// A JSON object.
+type Map = serde_json::Map<String, serde_json::Value>;
+
+/// The same in a query string, where objects are texts of JSON and an empty text is as good as none.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UrlParameters {
     query: Option<String>,
+    document_id: Option<String>,
     variables: Option<String>,
     operation_name: Option<String>,
+    extensions: Option<String>,
+}
+
+impl TryFrom<UrlParameters> for Parameters {
+    type Error = String;
+
+    fn try_from(parameters: UrlParameters) -> Result<Self, String> {
+        fn object<T: DeserializeOwned>(name: &str, text: Option<String>) -> Result<Option<T>, String> {
+            let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+            serde_json::from_str(&text).map_err(|error| format!("`{name}` is no such JSON object: {error}"))
+        }
+        Ok(Self {
+            query: parameters.query,
+            document_id: parameters.document_id.filter(|id| !id.is_empty()),
+            variables: object("variables", parameters.variables)?,
+            operation_name: parameters.operation_name.filter(|name| !name.is_empty()),
+            extensions: object("extensions", parameters.extensions)?,
+        })
+    }
 }
 
 impl Parameters {
-    /// The request that they describe; none without a document.
-    pub(super) fn into_request(self) -> Option<async_graphql::Request> {
+    /// Which document they ask for, of a client that calls itself so, and what it is to be run with.
+    ///
+    /// # Errors
+    /// Where they name no document, or two, in words for the client.
+    pub(super) fn asked(
+        mut self,
+        client: Option<String>,
+        subject: Option<UserId>,
+    ) -> Result<(Asked, async_graphql::Request), &'static str> {
+        let persisted = self.extensions.take().unwrap_or_default().persisted_query;
+        if persisted.as_ref().is_some_and(|persisted| persisted.version != 1) {
+            return Err("`extensions.persistedQuery.version` is 1");
+        }
+        let asked = Asked {
+            text: self.query.take(),
+            id: self.document_id.take(),
+            hash: persisted.map(|persisted| persisted.sha256_hash),
+            client,
+            subject,
+        };
+        match (&asked.text, &asked.id, &asked.hash) {
+            (None, None, None) => return Err("the request has no `query`"),
+            (Some(_), Some(_), _) | (_, Some(_), Some(_)) => {
+                return Err("a request names its document once: by `query` or by `documentId`");
+            }
+            _ => {}
+        }
         let variables = serde_json::Value::Object(self.variables.unwrap_or_default());
-        let request = async_graphql::Request::new(self.query?).variables(Variables::from_json(variables));
-        Some(match self.operation_name {
+        let request = async_graphql::Request::new(String::new()).variables(Variables::from_json(variables));
+        let request = match self.operation_name {
             Some(name) => request.operation_name(name),
             None => request,
-        })
+        };
+        Ok((asked, request))
     }
 }
 
 /// `POST /graphql`
 pub(super) async fn post(State(app): State<App>, headers: HeaderMap, body: Body) -> Response {
-    let is_json = headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"));
-    if !is_json {
-        return failure(
+    let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
+    posted(&app, media, &headers, body).await.unwrap_or_else(|refusal| media.wrap(refusal))
+}
+
+async fn posted(app: &App, media: Media, headers: &HeaderMap, body: Body) -> Result<Response, Response> {
+    if !media::is_json(headers) {
+        return Err(failure(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
-            "a GraphQL request is sent with content-type `application/json`",
-        );
+            "a GraphQL request is sent with content-type `application/json`, in UTF-8",
+        ));
     }
-    let door = match Door::open(&app, &headers).await {
-        Ok(door) => door,
-        Err(refusal) => return refusal,
-    };
-    let Ok(body) = to_bytes(body, app.limits.body_bytes).await else {
-        return failure(
+    let door = Door::open(app, media, headers).await?;
+    let body = to_bytes(body, app.limits.body_bytes).await.map_err(|_| {
+        failure(
             StatusCode::PAYLOAD_TOO_LARGE,
             "BODY_TOO_LARGE",
             format!("the body could not be read within the limit of {} bytes", app.limits.body_bytes),
-        );
-    };
+        )
+    })?;
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        return failure(
+        return Err(failure(
             StatusCode::BAD_REQUEST,
             "BATCHES_NOT_SUPPORTED",
             "a request is one JSON object: batches are not supported, send the operations one by one",
-        );
+        ));
     }
-    match serde_json::from_slice(&body) {
-        Ok(parameters) => door.answer(&app, parameters).await,
-        Err(error) => bad_request(format!("the body is no GraphQL request: {error}")),
-    }
+    let parameters = serde_json::from_slice(&body)
+        .map_err(|error| bad_request(format!("the body is no GraphQL request: {error}")))?;
+    door.answer(app, parameters).await
 }
 
 /// `GET /graphql`: queries only, over an event stream subscriptions, too; or a WebSocket.
@@ -93,7 +160,7 @@ pub(super) async fn get(
     State(app): State<App>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    parameters: Result<Query<UrlParameters>, axum::extract::rejection::QueryRejection>,
+    parameters: Result<Query<UrlParameters>, QueryRejection>,
 ) -> Response {
     // Some clients offer HTTP/2 with every request.
     if headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket")) {
@@ -102,17 +169,27 @@ pub(super) async fn get(
             Err(error) => bad_request(format!("this is no handshake of a WebSocket: {}", error.body_text())),
         };
     }
-    let door = match Door::open(&app, &headers).await {
-        Ok(door) => Door { queries_only: true, ..door },
-        Err(refusal) => return refusal,
-    };
-    let Ok(Query(parameters)) = parameters else { return bad_request("the query string is malformed") };
-    let variables = match parameters.variables.as_deref().map(serde_json::from_str).transpose() {
-        Ok(variables) => variables.flatten(),
-        Err(error) => return bad_request(format!("`variables` is no JSON object: {error}")),
-    };
-    let UrlParameters { query, operation_name, .. } = parameters;
-    door.answer(&app, Parameters { query, variables, operation_name }).await
+    let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
+    got(&app, media, &headers, parameters).await.unwrap_or_else(|refusal| media.wrap(refusal))
+}
+
+async fn got(
+    app: &App,
+    media: Media,
+    headers: &HeaderMap,
+    parameters: Result<Query<UrlParameters>, QueryRejection>,
+) -> Result<Response, Response> {
+    let door = Door { queries_only: true, ..Door::open(app, media, headers).await? };
+    let Query(parameters) = parameters.map_err(|_| bad_request("the query string is malformed"))?;
+    door.answer(app, parameters.try_into().map_err(|error: String| bad_request(error))?).await
+}
+
+fn not_acceptable() -> Response {
+    failure(
+        StatusCode::NOT_ACCEPTABLE,
+        "NOT_ACCEPTABLE",
+        "answers come as `application/graphql-response+json` or `application/json`, in UTF-8, live events as `text/event-stream`",
+    )
 }
 
 pub(super) fn bad_request(message: impl Into<String>) -> Response {
@@ -124,66 +201,14 @@ struct Door {
     pass: Option<Pass>,
     placement: Placement,
     stamp: Stamp,
+    /// What the client calls itself.
+    client: Option<String>,
     media: Media,
     queries_only: bool,
 }
 
-/// How the answer is wrapped (GraphQL over HTTP, section 6).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Media {
-    /// `application/graphql-response+json`: the status tells whether the request was executed.
-    GraphQl,
-    /// `application/json`: 200 for whatever was well-formed.
-    Json,
-    /// `text/event-stream`: events, for as long as there are any (`http::live`).
-    Events,
-}
-
-impl Media {
-    /// What the client accepts; `application/json` where it does not say.
-    fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let mut values = headers.get_all(header::ACCEPT).iter().peekable();
-        if values.peek().is_none() {
-            return Some(Self::Json);
-        }
-        let ranges: Vec<String> = values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .filter_map(|range| range.split(';').next())
-            .map(|range| range.trim().to_ascii_lowercase())
-            .collect();
-        ranges.iter().find_map(|range| match range.as_str() {
-            "application/graphql-response+json" => Some(Self::GraphQl),
-            "application/json" | "application/*" | "*/*" => Some(Self::Json),
-            "text/event-stream" => Some(Self::Events),
-            _ => None,
-        })
-    }
-
-    const fn content_type(self) -> &'static str {
-        match self {
-            Self::GraphQl => "application/graphql-response+json; charset=utf-8",
-            Self::Json | Self::Events => "application/json; charset=utf-8",
-        }
-    }
-
-    const fn refused(self) -> StatusCode {
-        match self {
-            Self::GraphQl => StatusCode::BAD_REQUEST,
-            Self::Json | Self::Events => StatusCode::OK,
-        }
-    }
-}
-
 impl Door {
-    async fn open(app: &App, headers: &HeaderMap) -> Result<Self, Response> {
-        let media = Media::accepted(headers).ok_or_else(|| {
-            failure(
-                StatusCode::NOT_ACCEPTABLE,
-                "NOT_ACCEPTABLE",
-                "answers come as `application/graphql-response+json` or `application/json`, live events as `text/event-stream`",
-            )
-        })?;
+    async fn open(app: &App, media: Media, headers: &HeaderMap) -> Result<Self, Response> {
         let placement = placement(headers).map_err(|error| bad_request(error.to_string()))?;
         let idempotency_key = idempotency_key(headers).map_err(bad_request)?;
         let (now, database) = (app.executor.clock().now(), app.executor.database());
@@ -203,16 +228,16 @@ impl Door {
                 }
             })?;
         let stamp = Stamp { request: request_id(headers), idempotency_key };
-        Ok(Self { pass, placement, stamp, media, queries_only: false })
+        let client = client_name(headers);
+        Ok(Self { pass, placement, stamp, client, media, queries_only: false })
     }
 
-    async fn answer(self, app: &App, parameters: Parameters) -> Response {
-        let Some(graphql) = parameters.into_request() else {
-            return bad_request("the request has no `query`");
-        };
-        let mut graphql = match app.executor.prepare(graphql) {
+    async fn answer(self, app: &App, parameters: Parameters) -> Result<Response, Response> {
+        let subject = self.pass.map(|pass| pass.user);
+        let (asked, graphql) = parameters.asked(self.client.clone(), subject).map_err(bad_request)?;
+        let mut graphql = match app.executor.prepare_asked(asked, graphql) {
             Ok(graphql) => graphql,
-            Err(error) => return self.refuse(app, error),
+            Err(error) => return Ok(self.refuse(app, error)),
         };
         let kind = graphql.kind();
         let may_run = match kind {
@@ -226,19 +251,19 @@ impl Door {
                 "GET runs queries only: send a POST",
             );
             refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
-            return refusal;
+            return Err(refusal);
         }
         if self.media == Media::Events {
-            return live::events(app, self.pass, self.placement, self.stamp, graphql).await;
+            return Ok(live::events(app, self.pass, self.placement, self.stamp, graphql).await);
         }
         if kind == Some(OperationType::Subscription) {
             let message = "a subscription takes the header `Accept: text/event-stream`, or a WebSocket";
             let error = bad_input(message).into_server_error(async_graphql::Pos::default());
-            return self.refuse(app, error);
+            return Ok(self.refuse(app, error));
         }
         let (placement, stamp) = (self.placement, self.stamp.clone());
-        let request = Request { graphql, subject: self.pass.map(|pass| pass.user), placement, stamp };
-        self.response(&app.executor.execute(request).await)
+        let request = Request { graphql, subject, placement, stamp };
+        Ok(self.response(&app.executor.execute(request).await))
     }
 
     /// What is not executed.
@@ -251,12 +276,21 @@ impl Door {
 
     fn response(&self, response: &async_graphql::Response) -> Response {
         let envelope = Envelope::of(response);
-        let status = if envelope.data.is_some() { StatusCode::OK } else { self.media.refused() };
+        let outcome = match (envelope.data.is_some(), response.errors.is_empty()) {
+            (false, _) => Outcome::Refused,
+            (true, false) => Outcome::Partial,
+            (true, true) => Outcome::Whole,
+        };
         match serde_json::to_vec(&envelope) {
-            Ok(body) => (status, [(header::CONTENT_TYPE, self.media.content_type())], body).into_response(),
-            Err(_) => {
-                failure(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "the answer could not be written")
+            Ok(body) => {
+                (self.media.status(outcome), [(header::CONTENT_TYPE, self.media.content_type())], body)
+                    .into_response()
             }
+            Err(_) => self.media.wrap(failure(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "INTERNAL",
+                "the answer could not be written",
+            )),
         }
     }
 }
@@ -302,6 +336,12 @@ pub(super) fn placement(headers: &HeaderMap) -> Result<Placement, UnknownPlaceme
 pub(super) fn request_id(headers: &HeaderMap) -> Uuid {
     let own = headers.get("x-request-id").and_then(|value| value.to_str().ok());
     own.and_then(|value| value.parse().ok()).unwrap_or_else(Uuid::new_v4)
+}
+
+/// What a client calls itself: the header `graphql-client-name`, or the one that Apollo's clients send.
+pub(super) fn client_name(headers: &HeaderMap) -> Option<String> {
+    let name = CLIENT_NAMES.iter().find_map(|name| headers.get(*name))?;
+    name.to_str().ok().map(str::to_owned)
 }
 
 /// The header `Idempotency-Key`: 1 to 255 visible ASCII characters, once.

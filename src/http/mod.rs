@@ -1,12 +1,14 @@
 //! Everything that speaks HTTP: router, sign-in, limits, ingestion, health, `GraphiQL`.
 
 pub mod auth;
+pub mod cors;
 pub mod evidence;
 pub mod graphiql;
 mod graphql;
 mod health;
 pub mod ingest;
 pub mod live;
+mod media;
 mod patience;
 mod scanner;
 mod scans;
@@ -28,6 +30,7 @@ use tower_http::timeout::TimeoutLayer;
 pub use server::serve;
 
 use self::auth::Verifier;
+use self::cors::Origin;
 use self::evidence::EvidenceState;
 use self::ingest::IngestState;
 use self::live::LiveDoor;
@@ -52,6 +55,8 @@ pub struct App {
     pub files: Files,
     /// What a file of evidence may cost.
     pub evidence_limits: EvidenceLimits,
+    /// The sites whose pages may read answers; none where it is empty.
+    pub origins: Vec<Origin>,
     /// Whether `GraphiQL` is served at `/`.
     pub graphiql: bool,
     /// Whether counters are served at `/metrics`.
@@ -65,16 +70,7 @@ pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/share/{secret}", get(share::get))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready));
-    let ingestion = IngestState {
-        database: app.executor.database().clone(),
-        verifier: Arc::clone(&app.verifier),
-        clock: app.executor.clock().clone(),
-        limits: app.ingest_limits,
-    };
-    router = router.merge(scans::router(ingestion.clone(), app.limits)).merge(ingest::router(ingestion));
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout));
     let evidence = EvidenceState {
         database: app.executor.database().clone(),
         verifier: Arc::clone(&app.verifier),
@@ -82,7 +78,20 @@ pub fn router(app: App) -> Router {
         files: app.files.clone(),
         limits: app.evidence_limits,
     };
-    router = router.merge(evidence::router(evidence));
+    // Before the layer: what answers a preflight is the layer round this fallback.
+    router = router.merge(evidence::router(evidence)).method_not_allowed_fallback(another_method);
+    // What browsers ask for; around the timeout, so that a page can read that answer, too.
+    if let Some(cors) = cors::layer(&app.origins) {
+        router = router.layer(cors);
+    }
+    router = router.route("/livez", get(health::live)).route("/readyz", get(health::ready));
+    let ingestion = IngestState {
+        database: app.executor.database().clone(),
+        verifier: Arc::clone(&app.verifier),
+        clock: app.executor.clock().clone(),
+        limits: app.ingest_limits,
+    };
+    router = router.merge(scans::router(ingestion.clone(), app.limits)).merge(ingest::router(ingestion));
     if app.metrics {
         router = router.route("/metrics", get(health::metrics));
     }
@@ -93,6 +102,8 @@ pub fn router(app: App) -> Router {
         router = router.route("/demo/personas", get(personas));
     }
     router
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(another_method)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             failure(
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -118,6 +129,19 @@ async fn personas(State(app): State<App>) -> Response {
     }
 }
 
+async fn nothing_here() -> Response {
+    failure(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this path: GraphQL is at `/graphql`")
+}
+
+/// The header `allow`, which the router adds, says which.
+async fn another_method() -> Response {
+    failure(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "METHOD_NOT_ALLOWED",
+        "this path takes other methods, see `allow`",
+    )
+}
+
 /// A failure in the shape of a GraphQL response: what was wrong, and a code.
 fn failure(status: StatusCode, code: &str, message: impl Into<String>) -> Response {
     let message: String = message.into();
@@ -127,3 +151,6 @@ fn failure(status: StatusCode, code: &str, message: impl Into<String>) -> Respon
 
 /// The request header by which a client says where denials are to be told.
 static HIDDEN_FIELDS: HeaderName = HeaderName::from_static(crate::graphql::hidden::PLACEMENT_HEADER);
+
+/// The request headers by which a client says what it is called, the first before the second.
+const CLIENT_NAMES: [&str; 2] = ["graphql-client-name", "apollographql-client-name"];

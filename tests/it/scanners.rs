@@ -481,7 +481,11 @@ async fn of_a_start_and_a_cancel_at_once_one_holds() {
     let mut owner = app.owner().await;
     let used =
         format!("select used from usage_scans where customer_id = '{acme}' and period_start = '2026-06-01'");
-    assert_eq!(rows(&mut owner, &used).await, [format!("({})", begun + 1)], "with the one that the world has");
+    assert_eq!(
+        rows(&mut owner, &used).await,
+        [format!("({})", begun + 1)],
+        "with the one that the world has"
+    );
 }
 
 /// What is not a scanner's, what is another customer's and what is nothing at all.

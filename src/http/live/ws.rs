@@ -25,8 +25,8 @@ use crate::graphql::error::{Code, coded};
 use crate::graphql::hidden::{PLACEMENT_HEADER, Placement};
 use crate::graphql::mutation::Stamp;
 use crate::http::auth::{Pass, SignInError, TokenError, pass_of};
-use crate::http::graphql::{Parameters, bad_request, placement};
-use crate::http::{App, failure};
+use crate::http::graphql::{Parameters, bad_request, client_name, placement};
+use crate::http::{App, CLIENT_NAMES, failure};
 
 /// How many messages of operations wait for the connection to be written; more, and the operations wait.
 const WAITING: usize = 8;
@@ -54,11 +54,12 @@ pub(in crate::http) fn socket(app: App, headers: &HeaderMap, upgrade: WebSocketU
     };
     let bytes = app.live.limits.message_bytes;
     let authorization = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
+    let client = client_name(headers);
     upgrade
         .protocols([SUBPROTOCOL])
         .max_message_size(bytes)
         .max_frame_size(bytes)
-        .on_upgrade(move |socket| Connection::serve(app, socket, authorization, placement, place))
+        .on_upgrade(move |socket| Connection::serve(app, socket, authorization, placement, client, place))
 }
 
 /// What an operation says.
@@ -91,6 +92,8 @@ struct Connection {
     /// The header `Authorization` of the handshake, for clients that can send one.
     authorization: Vec<HeaderValue>,
     placement: Placement,
+    /// What the client calls itself.
+    client: Option<String>,
     operations: HashMap<String, (u64, AbortHandle)>,
     begun: u64,
     tasks: JoinSet<()>,
@@ -108,6 +111,7 @@ impl Connection {
         mut socket: WebSocket,
         authorization: Vec<HeaderValue>,
         placement: Placement,
+        client: Option<String>,
         place: OwnedSemaphorePermit,
     ) {
         let closing = if socket.protocol().is_some() {
@@ -119,6 +123,7 @@ impl Connection {
                 phase: Phase::Silent { until },
                 authorization,
                 placement,
+                client,
                 operations: HashMap::new(),
                 begun: 0,
                 tasks: JoinSet::new(),
@@ -238,6 +243,10 @@ impl Connection {
         let mut headers = HeaderMap::new();
         for (name, value) in payload {
             let name = name.to_ascii_lowercase();
+            if CLIENT_NAMES.contains(&name.as_str()) {
+                self.client = value.as_str().map(str::to_owned);
+                continue;
+            }
             if ![header::AUTHORIZATION.as_str(), PLACEMENT_HEADER].contains(&name.as_str()) {
                 continue;
             }
@@ -289,7 +298,9 @@ impl Connection {
         if self.operations.contains_key(&id) {
             return Err(Closing::duplicate(&id).into());
         }
-        let request = parameters.into_request().ok_or(Closing::INVALID)?;
+        let subject = pass.map(|pass| pass.user);
+        let (asked, request) =
+            parameters.asked(self.client.clone(), subject).map_err(|_| Closing::INVALID)?;
         self.busy = Instant::now();
         if self.operations.len() >= self.app.live.limits.operations {
             let message = format!(
@@ -300,7 +311,7 @@ impl Connection {
                 coded(Code::TooManyOperations, message).into_server_error(async_graphql::Pos::default());
             return send(socket, protocol::errors(&id, &[error])).await;
         }
-        let mut graphql = match self.app.executor.prepare(request) {
+        let mut graphql = match self.app.executor.prepare_asked(asked, request) {
             Ok(graphql) => graphql,
             Err(error) => return send(socket, protocol::errors(&id, &[error])).await,
         };

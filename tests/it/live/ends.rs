@@ -1,7 +1,8 @@
 //! How a connection ends: whoever may not listen any more is closed out, at once and without being told anything.
 
 use chrono::TimeDelta;
-use posture_gateway::domain::api_key::{KeyKind, Secret};
+use posture_gateway::domain::api_key::KeyKind;
+use posture_gateway::domain::secret::Secret;
 use posture_gateway::domain::ids::UserId;
 use serde_json::json;
 

@@ -10,9 +10,11 @@ use posture_gateway::config::{
 use posture_gateway::domain::clock::Clock;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::files::Files;
+use posture_gateway::graphql::documents::Documents;
 use posture_gateway::graphql::limits::Limits;
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, Verifier};
+use posture_gateway::http::cors::Origin;
 use posture_gateway::http::live::LiveDoor;
 use posture_gateway::http::{self, router, serve};
 use posture_gateway::private_postgres::SUPERUSER;
@@ -51,6 +53,14 @@ pub(crate) struct App {
     life: Arc<Life>,
 }
 
+/// What most gateways of tests go without.
+#[derive(Default)]
+struct Extras {
+    live: LiveLimits,
+    documents: Documents,
+    origins: Vec<Origin>,
+}
+
 /// A gateway that runs for as long as it or one of its clients is there, and its database with it.
 struct Life {
     server: AbortHandle,
@@ -79,16 +89,27 @@ impl App {
         Self::start_as(SUPERUSER, world, 2).await
     }
 
+    /// The same with trusted documents, and sites whose pages may read answers.
+    pub(crate) async fn start_serving(world: World, documents: Documents, origins: Vec<Origin>) -> Self {
+        Self::start_with_extras(
+            "posture_gateway",
+            world,
+            2,
+            Extras { documents, origins, ..Extras::default() },
+        )
+        .await
+    }
+
     async fn start_as(role: &str, world: World, connections: u32) -> Self {
-        Self::start_within(role, world, connections, LiveLimits::default()).await
+        Self::start_with_extras(role, world, connections, Extras::default()).await
     }
 
     /// The same, within these limits of live events.
-    pub(crate) async fn start_live(world: World, limits: LiveLimits) -> Self {
-        Self::start_within("posture_gateway", world, 4, limits).await
+    pub(crate) async fn start_live(world: World, live: LiveLimits) -> Self {
+        Self::start_with_extras("posture_gateway", world, 4, Extras { live, ..Extras::default() }).await
     }
 
-    async fn start_within(role: &str, world: World, connections: u32, live_limits: LiveLimits) -> Self {
+    async fn start_with_extras(role: &str, world: World, connections: u32, extras: Extras) -> Self {
         let test_database = TestDatabase::create().await;
         let mut owner = test_database.as_superuser().connect().await.unwrap();
         let mut transaction = owner.begin().await.unwrap();
@@ -97,14 +118,14 @@ impl App {
         owner.close().await.unwrap();
 
         let keys = Arc::new(tempfile::tempdir().unwrap());
-        Self::over(test_database, role, keys, Clock::fixed(NOW), connections, live_limits).await
+        Self::over(test_database, role, keys, Clock::fixed(NOW), connections, extras).await
     }
 
     /// Another gateway over the same database, that trusts the same tokens, with a clock and connections of its own.
     pub(crate) async fn beside(&self, connections: u32) -> Self {
         let clock = Clock::fixed(self.clock.now());
         let (database, keys) = (self.test_database.clone(), Arc::clone(&self.keys));
-        Self::over(database, "posture_gateway", keys, clock, connections, LiveLimits::default()).await
+        Self::over(database, "posture_gateway", keys, clock, connections, Extras::default()).await
     }
 
     async fn over(
@@ -113,7 +134,7 @@ impl App {
         keys: Arc<TempDir>,
         clock: Clock,
         connections: u32,
-        live_limits: LiveLimits,
+        extras: Extras,
     ) -> Self {
         let key = DevelopmentKey::load_or_create(keys.path()).unwrap();
         let pool = PoolSettings { max_connections: connections, ..PoolSettings::default() };
@@ -121,11 +142,14 @@ impl App {
         let limits = HttpLimits::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = format!("http://{}", listener.local_addr().unwrap());
-        let live = LiveDoor::new(database.clone(), live_limits);
+        let live = LiveDoor::new(database.clone(), extras.live);
         let router = router(http::App {
             live: live.clone(),
             executor: Executor::new(schema(), database.clone(), clock.clone(), Limits::default())
-                .found_at(at.parse().unwrap()),
+                .found_at(at.parse().unwrap())
+                .trusting(extras.documents)
+                .await
+                .unwrap(),
             verifier: Arc::new(Verifier {
                 keys: key.key_set().unwrap(),
                 issuer: DEVELOPMENT_ISSUER.to_owned(),
@@ -133,6 +157,7 @@ impl App {
                 leeway: LEEWAY,
             }),
             limits,
+            origins: extras.origins,
             graphiql: false,
             ingest_limits: posture_gateway::config::IngestLimits::default(),
             files: Files::in_folder(&keys.path().join("evidence")).unwrap(),

@@ -1,0 +1,231 @@
+//! Trusted documents: who may run which, by id, by hash and by text; and automatic persisted queries, a cache beside them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use posture_gateway::graphql::documents::{AdHoc, Documents, manifest};
+use posture_gateway::graphql::limits::Limits;
+use posture_gateway::graphql::{Executor, schema};
+use posture_gateway::policy::Caller;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::support::app::{App, Client, Reply};
+use crate::support::cast::{Cast, Persona};
+
+const HOME: &str = "query Home { viewer { name } }";
+const VISIT: &str = "mutation Visit { recordVisit { userErrors { code } } }";
+/// Of no name, which is a document as good as others.
+const ANONYMOUS: &str = "{ viewer { __typename } }";
+const OTHER: &str = "query Other { viewer { kind } }";
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text).iter().fold(String::new(), |hash, byte| format!("{hash}{byte:02x}"))
+}
+
+fn documents(ad_hoc: AdHoc) -> Documents {
+    let of = |documents: &[(&str, &str)]| {
+        documents.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
+    };
+    let manifests = BTreeMap::from([
+        ("partner-app".to_owned(), of(&[("home", HOME), ("visit", VISIT), ("anonymous", ANONYMOUS)])),
+        ("customer-portal".to_owned(), of(&[("portal", "query Portal { customer { name } }")])),
+    ]);
+    Documents::trusting(manifests, ad_hoc).unwrap()
+}
+
+/// A gateway that takes documents of their own from platform admins alone.
+async fn strict() -> App {
+    let ad_hoc = AdHoc::Only(vec![Caller::PlatformAdmin]);
+    App::start_serving(Cast::new().world, documents(ad_hoc), Vec::new()).await
+}
+
+async fn post(client: &Client, body: Value) -> Reply {
+    client.post(body.to_string()).await
+}
+
+fn persisted(text: &str) -> Value {
+    json!({ "persistedQuery": { "version": 1, "sha256Hash": hash(text) } })
+}
+
+#[tokio::test]
+async fn a_trusted_document_runs_by_its_id_its_hash_and_its_text() {
+    let app = strict().await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    for body in [
+        json!({ "documentId": "home" }),
+        json!({ "documentId": format!("sha256:{}", hash(HOME)) }),
+        json!({ "extensions": persisted(HOME) }),
+        json!({ "query": HOME, "extensions": persisted(HOME) }),
+        json!({ "query": HOME }),
+        json!({ "documentId": "home", "operationName": "Home", "variables": {} }),
+    ] {
+        let reply = post(&admin, body.clone()).await;
+        assert_eq!(reply.text, r#"{"data":{"viewer":{"name":"PartnerAdmin"}}}"#, "{body}");
+    }
+    let got = admin.get("documentId=home").await;
+    assert_eq!(got.text, r#"{"data":{"viewer":{"name":"PartnerAdmin"}}}"#);
+    assert_eq!(admin.get("documentId=visit").await.status, 405);
+    assert_eq!(
+        post(&admin, json!({ "documentId": "anonymous" })).await.text,
+        r#"{"data":{"viewer":{"__typename":"Viewer"}}}"#
+    );
+    let visited = post(&admin, json!({ "documentId": "visit" })).await;
+    assert_eq!(visited.text, r#"{"data":{"recordVisit":{"userErrors":[]}}}"#);
+}
+
+#[tokio::test]
+async fn whoever_may_not_explore_runs_nothing_else() {
+    let app = strict().await;
+    for persona in Persona::ALL {
+        let client = app.sign_in(persona);
+        let reply = post(&client, json!({ "query": OTHER })).await;
+        if persona == Persona::PlatformAdmin {
+            assert_eq!(reply.text, r#"{"data":{"viewer":{"kind":"PLATFORM_ADMIN"}}}"#);
+        } else {
+            assert_eq!(reply.codes(), ["TRUSTED_DOCUMENT_REQUIRED"], "{persona:?} {}", reply.text);
+            assert_eq!(reply.body.get("data"), None);
+        }
+    }
+    let anyone = app.anonymous();
+    assert_eq!(post(&anyone, json!({ "query": OTHER })).await.codes(), ["TRUSTED_DOCUMENT_REQUIRED"]);
+    assert_eq!(post(&anyone, json!({ "documentId": "home" })).await.text, r#"{"data":{"viewer":null}}"#);
+    // A mutation that may not be sent is not done.
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let refused = post(&admin, json!({ "query": format!("{VISIT} # my own") })).await;
+    assert_eq!(refused.codes(), ["TRUSTED_DOCUMENT_REQUIRED"]);
+    let visits: i64 =
+        sqlx::query_scalar("select count(*) from visits").fetch_one(&mut app.owner().await).await.unwrap();
+    assert_eq!(visits, 0);
+}
+
+#[tokio::test]
+async fn a_client_that_says_its_name_runs_its_own_documents_alone() {
+    let app = App::start_serving(Cast::new().world, documents(AdHoc::Everybody), Vec::new()).await;
+    for header in ["graphql-client-name", "apollographql-client-name"] {
+        let app_of_partners = app.sign_in(Persona::PartnerAdmin).header(header, "partner-app");
+        assert_eq!(post(&app_of_partners, json!({ "documentId": "home" })).await.status, 200);
+        assert_eq!(
+            post(&app_of_partners, json!({ "query": HOME })).await.body["data"]["viewer"]["name"],
+            "PartnerAdmin"
+        );
+        for (body, code) in [
+            (json!({ "query": OTHER }), "TRUSTED_DOCUMENT_REQUIRED"),
+            (json!({ "query": OTHER, "extensions": persisted(OTHER) }), "TRUSTED_DOCUMENT_REQUIRED"),
+            (json!({ "documentId": "portal" }), "PERSISTED_QUERY_NOT_FOUND"),
+            (json!({ "extensions": persisted(OTHER) }), "PERSISTED_QUERY_NOT_FOUND"),
+        ] {
+            assert_eq!(post(&app_of_partners, body.clone()).await.codes(), [code], "{body}");
+        }
+    }
+    let another = app.sign_in(Persona::PartnerAdmin).header("graphql-client-name", "curl");
+    assert_eq!(
+        post(&another, json!({ "query": OTHER })).await.body["data"]["viewer"]["kind"],
+        "PARTNER_USER"
+    );
+}
+
+#[tokio::test]
+async fn what_a_user_sent_once_that_user_asks_for_by_its_hash() {
+    let app = App::start(Cast::new().world).await;
+    let (admin, rival) = (app.sign_in(Persona::PartnerAdmin), app.sign_in(Persona::RivalAdmin));
+    let by_hash = json!({ "extensions": persisted(OTHER) });
+    let unknown = post(&admin, by_hash.clone()).await;
+    assert_eq!(
+        unknown.text,
+        r#"{"errors":[{"message":"PersistedQueryNotFound","extensions":{"code":"PERSISTED_QUERY_NOT_FOUND"}}]}"#
+    );
+    assert_eq!(post(&admin, json!({ "query": OTHER, "extensions": persisted(OTHER) })).await.status, 200);
+    let known = post(&admin, by_hash.clone()).await;
+    assert_eq!(known.text, r#"{"data":{"viewer":{"kind":"PARTNER_USER"}}}"#);
+    let id = json!({ "documentId": format!("sha256:{}", hash(OTHER)) });
+    assert_eq!(post(&admin, id).await.text, known.text);
+    // Nobody learns what others send.
+    assert_eq!(post(&rival, by_hash.clone()).await.text, unknown.text);
+    assert_eq!(post(&app.anonymous(), by_hash).await.text, unknown.text);
+    // What is refused is not kept.
+    for broken in ["{", "query Deep { a }"] {
+        let sent = post(&admin, json!({ "query": broken, "extensions": persisted(broken) })).await;
+        assert_ne!(sent.codes(), Vec::<&str>::new());
+    }
+    assert_eq!(
+        post(&admin, json!({ "extensions": persisted("{") })).await.codes(),
+        ["PERSISTED_QUERY_NOT_FOUND"]
+    );
+}
+
+#[tokio::test]
+async fn a_document_is_named_once_and_rightly() {
+    let app = strict().await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    for (body, status, code) in [
+        (json!({ "documentId": "none" }), 200, "PERSISTED_QUERY_NOT_FOUND"),
+        (json!({ "documentId": "" }), 200, "PERSISTED_QUERY_NOT_FOUND"),
+        (json!({ "documentId": "home", "query": HOME }), 400, "BAD_REQUEST"),
+        (json!({ "documentId": "home", "extensions": persisted(HOME) }), 400, "BAD_REQUEST"),
+        (json!({ "documentId": 1 }), 400, "BAD_REQUEST"),
+        (json!({ "query": OTHER, "extensions": persisted(HOME) }), 200, "BAD_USER_INPUT"),
+        (
+            json!({ "extensions": { "persistedQuery": { "version": 2, "sha256Hash": hash(HOME) } } }),
+            400,
+            "BAD_REQUEST",
+        ),
+        (json!({ "extensions": { "persistedQuery": { "version": 1 } } }), 400, "BAD_REQUEST"),
+        (json!({ "extensions": { "persistedQuery": "home" } }), 400, "BAD_REQUEST"),
+        (json!({ "extensions": {} }), 400, "BAD_REQUEST"),
+        (json!({ "documentId": "home", "operationName": "Another" }), 200, "GRAPHQL_VALIDATION_FAILED"),
+    ] {
+        let reply = post(&admin, body.clone()).await;
+        assert_eq!((reply.status, reply.codes()), (status, vec![code]), "{body} {}", reply.text);
+        assert_eq!(post(&admin, json!({ "documentId": "home" })).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn the_documents_of_the_repository_are_all_trusted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/trusted-documents");
+    let manifests = manifest::load(&folder).unwrap();
+    assert_eq!(manifests.keys().collect::<Vec<_>>(), ["customer-portal", "partner-app"]);
+    let ids: Vec<(String, String)> = manifests
+        .iter()
+        .flat_map(|(client, documents)| documents.iter().map(move |(id, _)| (client.clone(), id.clone())))
+        .collect();
+    assert!(ids.len() > 100);
+    let ad_hoc = AdHoc::Only(Vec::new());
+    let documents = Documents::trusting(manifests, ad_hoc).unwrap();
+    let app = App::start_serving(Cast::new().world, documents, Vec::new()).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    for (client, id) in ids {
+        let reply = post(&admin.header("graphql-client-name", &client), json!({ "documentId": id })).await;
+        // Most take variables; all are there, and valid.
+        for code in reply.codes() {
+            assert!(
+                !["PERSISTED_QUERY_NOT_FOUND", "TRUSTED_DOCUMENT_REQUIRED"].contains(&code),
+                "{id} {}",
+                reply.text
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_does_not_start_with_documents_that_cannot_be_run() {
+    let app = App::start(Cast::new().world).await;
+    for (text, complaint) in [
+        ("query A {", "expected"),
+        ("query A { nothing }", "Unknown field \"nothing\""),
+        ("query A { access { id } }", "required"),
+        ("query A { access(id: $id) { id } }", "is not defined"),
+        ("query A { viewer { ...B } } fragment B on Viewer { ...B }", "spreads itself"),
+    ] {
+        let manifests = BTreeMap::from([("app".to_owned(), vec![("a".to_owned(), text.to_owned())])]);
+        let executor = Executor::new(schema(), app.database.clone(), app.clock.clone(), Limits::default());
+        let trusting = match Documents::trusting(manifests, AdHoc::Everybody) {
+            Ok(documents) => executor.trusting(documents).await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        let error = trusting.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.starts_with("the trusted document `a` of `app` cannot be run: "), "{text}: {error}");
+        assert!(error.contains(complaint), "{text}: {error}");
+    }
+}
