@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     fn document(text: &str) -> Arc<Document> {
-        Arc::new(Document { text: text.to_owned(), parsed: parse_query("{ a }").unwrap() })
+        Arc::new(Document { id: String::new(), text: text.to_owned(), parsed: parse_query("{ a }").unwrap() })
     }
 
     #[test]

@@ -38,6 +38,8 @@ pub enum AdHoc {
 /// A document, parsed.
 #[derive(Debug)]
 pub struct Document {
+    /// What its manifest calls it; its hash, where it is of none.
+    id: String,
     text: String,
     parsed: ExecutableDocument,
 }
@@ -149,7 +151,7 @@ impl Documents {
                     message: error.to_string(),
                 })?;
                 let hash = sha256(&text);
-                let document = Arc::new(Document { text, parsed });
+                let document = Arc::new(Document { id: id.clone(), text, parsed });
                 of_client.insert(hash, Arc::clone(&document));
                 of_client.insert(id, document);
             }
@@ -160,7 +162,9 @@ impl Documents {
     /// Every trusted document, with its client and an id.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, &str, &Arc<Document>)> {
         self.trusted.iter().flat_map(|(client, documents)| {
-            documents.iter().map(move |(id, document)| (client.as_str(), id.as_str(), document))
+            // Each is there by its hash as well.
+            let named = documents.iter().filter(|(id, document)| **id == document.id);
+            named.map(move |(id, document)| (client.as_str(), id.as_str(), document))
         })
     }
 
@@ -207,7 +211,7 @@ impl Documents {
     ) {
         // Where not everybody may send documents, none is kept: it would be kept before it is known who sent it.
         if self.ad_hoc == AdHoc::Everybody {
-            let document = Document { text: text.to_owned(), parsed: parsed.clone() };
+            let document = Document { id: hash.clone(), text: text.to_owned(), parsed: parsed.clone() };
             self.kept.insert((subject, hash), Arc::new(document));
         }
     }
