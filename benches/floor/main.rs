@@ -61,7 +61,11 @@ fn main() -> anyhow::Result<()> {
             option(&arguments, "--rounds", 5)?,
             Duration::from_secs(option(&arguments, "--seconds", 3)? as u64),
             option(&arguments, "--connections", 16)?,
-            if arguments.iter().any(|argument| argument == "--durable") { Options::DEMO } else { Options::TESTS },
+            if arguments.iter().any(|argument| argument == "--durable") {
+                Options::DEMO
+            } else {
+                Options::TESTS
+            },
         )),
     }
 }

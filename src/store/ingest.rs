@@ -165,7 +165,8 @@ pub async fn apply(
     hold_findings(writer, registration.customer).await?;
     let due_at = policy_of(writer, registration.customer).await?.due_by_rank(now);
     let (digest, format) = (document.digest, document.format);
-    let mut upload = Upload { writer, registration, digest, format, now, discovered: 0, due_at, order: ContextV7::new() };
+    let mut upload =
+        Upload { writer, registration, digest, format, now, discovered: 0, due_at, order: ContextV7::new() };
     let mut applied = Vec::new();
     for run in document.report.by_target().runs {
         applied.push(upload.apply(&run).await?);

@@ -167,7 +167,8 @@ impl Upload<'_> {
             let Some(finding) = reported.get(row.fingerprint.as_slice()) else { continue };
             let (before, after) = (row.status.parse()?, said(finding));
             new += usize::from(before == FindingStatus::Resolved);
-            if before == FindingStatus::Resolved || (before, after) == (FindingStatus::Open, FindingStatus::Accepted)
+            if before == FindingStatus::Resolved
+                || (before, after) == (FindingStatus::Open, FindingStatus::Accepted)
             {
                 changed.push(Changed { finding: row.id, before, after, history: self.new_id() });
             }
