@@ -3,6 +3,8 @@
 //! Same machine, same database (the demo world), same policies, same sign-in; answers are compared first; rounds are
 //! interleaved; what is printed are ratios of one run, since machines are noisy. Both servers are processes of their
 //! own, on loopback, and end with this one. Linux only (/proc). `cargo bench --bench floor -- --rounds 9 --seconds 5`
+//! In the same rounds a second gateway serves a copy of the database that records no reads: what access transparency costs. With
+//! `--durable` commits wait for the disk, as they do in production.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -16,6 +18,7 @@
 mod floor;
 mod load;
 mod processes;
+mod unrecorded;
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::SocketAddr;
@@ -59,6 +62,11 @@ fn main() -> anyhow::Result<()> {
             option(&arguments, "--rounds", 5)?,
             Duration::from_secs(option(&arguments, "--seconds", 3)? as u64),
             option(&arguments, "--connections", 16)?,
+            if arguments.iter().any(|argument| argument == "--durable") {
+                Options::DEMO
+            } else {
+                Options::TESTS
+            },
         )),
     }
 }
@@ -136,11 +144,11 @@ impl Drop for Process {
     }
 }
 
-async fn measure(rounds: usize, time: Duration, connections: usize) -> anyhow::Result<()> {
+async fn measure(rounds: usize, time: Duration, connections: usize, options: Options) -> anyhow::Result<()> {
     let folder = std::env::temp_dir().join(format!("posture-gateway-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     std::os::unix::fs::chown(&folder, None, None)?;
-    let postgres = PrivatePostgres::start(&folder.join("postgres"), Options::TESTS)?;
+    let postgres = PrivatePostgres::start(&folder.join("postgres"), options)?;
     let key = DevelopmentKey::load_or_create(&folder.join("key"))?;
     let now = Clock::System.now();
     eprintln!("making the demo world ...");
@@ -151,10 +159,14 @@ async fn measure(rounds: usize, time: Duration, connections: usize) -> anyhow::R
     world.insert(&mut owner, |_, _| ()).await?;
     owner.execute("vacuum analyze").await?;
     owner.close().await?;
+    unrecorded::copy(&postgres).await?;
 
     let url = postgres.url("posture_gateway", "template1");
     let gateway = Process::start("serve-gateway", &url, key.public_path())?;
     let floor = Process::start("serve-floor", &url, key.public_path())?;
+    let silent = postgres.url("posture_gateway", unrecorded::DATABASE);
+    let silent = Process::start("serve-gateway", &silent, key.public_path())?;
+    let processes = [&gateway, &floor, &silent];
     // The first of a kind is the one who sees most.
     let token = |kind: ViewerKind| {
         let persona = personas.iter().find(|p| p.kind == kind).context("no such persona")?;
@@ -174,21 +186,22 @@ async fn measure(rounds: usize, time: Duration, connections: usize) -> anyhow::R
         .next()
         .context("no server")?
         .parse()?;
+    let mut costs = Vec::new();
     for operation in &operations {
-        let calls = calls(operation, gateway.address, floor.address);
+        let calls = calls(operation, processes.map(|process| process.address));
         same_answers(operation, &calls).await?;
-        let mut ratios: Vec<[f64; 7]> = Vec::new();
+        let mut ratios: Vec<[f64; 11]> = Vec::new();
         for round in 0..rounds {
-            let mut results = [None, None];
-            for nth in 0..2 {
-                let which = (nth + round) % 2;
-                let process = if which == 0 { &gateway } else { &floor };
+            let mut results = [None, None, None];
+            for nth in 0..3 {
+                let which = (nth + round) % 3;
+                let process = processes[which];
                 let before = sample(process, postmaster, gateway.address).await?;
                 let measured = load(&calls[which], connections, time).await?;
                 let after = sample(process, postmaster, gateway.address).await?;
                 results[which] = Some(per_request(&measured, &before, &after));
             }
-            let [Some(ours), Some(theirs)] = results else { continue };
+            let [Some(ours), Some(theirs), Some(silent)] = results else { continue };
             ratios.push([
                 ours.throughput / theirs.throughput,
                 ours.p50 / theirs.p50,
@@ -197,6 +210,10 @@ async fn measure(rounds: usize, time: Duration, connections: usize) -> anyhow::R
                 ours.server / theirs.server,
                 ours.postgres / theirs.postgres,
                 ours.statements,
+                ours.throughput / silent.throughput,
+                ours.p50 / silent.p50,
+                (ours.server + ours.postgres) / (silent.server + silent.postgres),
+                ours.postgres / silent.postgres,
             ]);
         }
         let m = |nth: usize| median(ratios.iter().map(|ratio| ratio[nth]).collect());
@@ -212,15 +229,18 @@ async fn measure(rounds: usize, time: Duration, connections: usize) -> anyhow::R
             m(6),
             floor::STATEMENTS
         );
+        let (throughput, p50, cpu, postgres) = (m(7), m(8), m(9), m(10));
+        costs.push(unrecorded::Cost { name: operation.name, throughput, p50, cpu, postgres });
     }
+    unrecorded::print(&costs);
     let busiest = &operations[0];
-    load(&calls(busiest, gateway.address, floor.address)[0], 64, time).await?;
+    load(&calls(busiest, processes.map(|process| process.address))[0], 64, time).await?;
     println!(
         "resident memory of the gateway after {} with 64 connections: {:.0} MB",
         busiest.name,
         processes::cost(gateway.child.id()).1
     );
-    drop((gateway, floor));
+    drop((gateway, floor, silent));
     postgres.stop();
     std::fs::remove_dir_all(&folder)?;
     Ok(())
@@ -260,20 +280,21 @@ fn operations(
     ])
 }
 
-fn calls(operation: &Operation, gateway: SocketAddr, floor: SocketAddr) -> [Call; 2] {
+/// The operation as it is sent to the gateway, the floor and the gateway that records nothing.
+fn calls(operation: &Operation, [gateway, floor, silent]: [SocketAddr; 3]) -> [Call; 3] {
     let body = serde_json::json!({
         "query": operation.document,
         "variables": operation.customer.as_ref().map(|id| serde_json::json!({ "customer": id })),
-    });
+    })
+    .to_string();
+    let ours = |to| Call::post(to, "/graphql", &operation.token, "application/json", &body);
     let customer = operation.customer.as_deref().unwrap_or_default();
-    [
-        Call::post(gateway, "/graphql", &operation.token, "application/json", &body.to_string()),
-        Call::post(floor, &format!("/{}", operation.name), &operation.token, "text/plain", customer),
-    ]
+    let theirs = Call::post(floor, &format!("/{}", operation.name), &operation.token, "text/plain", customer);
+    [ours(gateway), theirs, ours(silent)]
 }
 
-/// Both answer the same, apart from cursors, which are each server's own.
-async fn same_answers(operation: &Operation, calls: &[Call; 2]) -> anyhow::Result<()> {
+/// All answer the same, apart from cursors, which are each server's own.
+async fn same_answers(operation: &Operation, calls: &[Call; 3]) -> anyhow::Result<()> {
     let mut answers = Vec::new();
     for call in calls {
         let mut answer: serde_json::Value = serde_json::from_str(&call.once().await?)?;
@@ -282,8 +303,10 @@ async fn same_answers(operation: &Operation, calls: &[Call; 2]) -> anyhow::Resul
         }
         answers.push(numbers_as_floats(answer["data"].take()));
     }
-    if let Some(difference) = difference(&answers[0], &answers[1], operation.name) {
-        anyhow::bail!("the answers differ at {difference}");
+    for theirs in &answers[1..] {
+        if let Some(difference) = difference(&answers[0], theirs, operation.name) {
+            anyhow::bail!("the answers differ at {difference}");
+        }
     }
     ensure!(!answers[0].is_null(), "{}: no answer", operation.name);
     Ok(())

@@ -2,8 +2,9 @@
 //! that came of it.
 //!
 //! `serve` is a process of its own over a private PostgreSQL. In each round a new customer's scanner uploads the log, which is one
-//! transaction; then the same rows are copied to another new customer: same table, indexes, triggers and keys. What is printed are
-//! results a second, their ratio, and the most memory that `serve` ever held. Linux only (/proc).
+//! transaction; then the same rows are copied to another new customer: same table, indexes, triggers and keys; then the scanner uploads
+//! the same results again. What is printed are results a second, the ratio of the first two, and the most memory that `serve` ever
+//! held. Linux only (/proc).
 //! `cargo bench --bench ingest -- --results 100000 --rounds 3`
 #![expect(
     clippy::print_stdout,
@@ -138,18 +139,13 @@ async fn measure(results: usize, rounds: usize) -> anyhow::Result<()> {
                 )))
                 .await?;
         }
-        let request = http
-            .post(format!("http://{}/ingest/sarif?customer={uploaded}", gateway.address))
-            .bearer_auth(&token)
-            .body(body.clone());
-        let begun = Instant::now();
-        let answer = request.send().await?;
-        let (status, text) = (answer.status(), answer.text().await?);
-        let upload = results as f64 / begun.elapsed().as_secs_f64();
-        ensure!(status.is_success(), "{status} {text}");
+        let upload = results as f64 / send(&http, &gateway, uploaded, &token, body.clone()).await?;
         let copy = results as f64 / copy(&mut owner, uploaded, copied, results).await?;
+        // Another document by its digest, with the same results: each is refreshed.
+        let refresh = results as f64 / send(&http, &gateway, uploaded, &token, format!("{body}\n")).await?;
         println!(
-            "round {round}: upload {upload:7.0} results/s, COPY {copy:7.0} rows/s, ratio {:.2}, peak {:.0} MB",
+            "round {round}: upload {upload:7.0} results/s, COPY {copy:7.0} rows/s, ratio {:.2}, \
+             the same results again {refresh:7.0} results/s, peak {:.0} MB",
             upload / copy,
             gateway.peak()
         );
@@ -164,6 +160,26 @@ async fn measure(results: usize, rounds: usize) -> anyhow::Result<()> {
     drop(postgres);
     let _ = std::fs::remove_dir_all(&folder);
     Ok(())
+}
+
+/// Uploads a log; how many seconds it took until all of it was kept.
+async fn send(
+    http: &reqwest::Client,
+    gateway: &Gateway,
+    customer: Uuid,
+    token: &str,
+    body: String,
+) -> anyhow::Result<f64> {
+    let request = http
+        .post(format!("http://{}/ingest/sarif?customer={customer}", gateway.address))
+        .bearer_auth(token)
+        .body(body);
+    let begun = Instant::now();
+    let answer = request.send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    let seconds = begun.elapsed().as_secs_f64();
+    ensure!(status.is_success() && text.contains("\"applied\""), "{status} {text}");
+    Ok(seconds)
 }
 
 /// Copies a customer's findings to another one, whose assets are there already; how many seconds it took.

@@ -6,7 +6,7 @@ mod components;
 mod findings;
 
 use chrono::{DateTime, Utc};
-use uuid::Uuid;
+use uuid::{ContextV7, Uuid};
 
 use super::scan::lease::{self, Reported};
 use super::scan::queue;
@@ -165,7 +165,8 @@ pub async fn apply(
     hold_findings(writer, registration.customer).await?;
     let due_at = policy_of(writer, registration.customer).await?.due_by_rank(now);
     let (digest, format) = (document.digest, document.format);
-    let mut upload = Upload { writer, registration, digest, format, now, discovered: 0, due_at };
+    let mut upload =
+        Upload { writer, registration, digest, format, now, discovered: 0, due_at, order: ContextV7::new() };
     let mut applied = Vec::new();
     for run in document.report.by_target().runs {
         applied.push(upload.apply(&run).await?);
@@ -185,6 +186,8 @@ struct Upload<'a> {
     discovered: u64,
     /// When what is found now is due, by the rank of its severity.
     due_at: Vec<Option<DateTime<Utc>>>,
+    /// Puts its ids in order.
+    order: ContextV7,
 }
 
 impl Upload<'_> {
@@ -216,8 +219,8 @@ impl Upload<'_> {
             Some(order) => order.scan,
             None => self.scan().await?,
         };
-        self.assets(run).await?;
-        let new = self.findings(run).await?;
+        let assets = self.assets(run).await?;
+        let new = self.findings(run, &assets).await?;
         let fixed = if run.full { self.resolve(run).await? } else { 0 };
         if let Some(components) = &run.components {
             self.components(run, components).await?;
@@ -327,8 +330,8 @@ impl Upload<'_> {
         Ok(())
     }
 
-    /// An id in the order of time, so that rows written together lie together.
+    /// An id in the order of time and within the upload, so that the rows of a large one go to the end of an index and not all over it.
     fn new_id(&self) -> Uuid {
-        super::new_id(self.now)
+        super::ordered_id(&self.order, self.now)
     }
 }

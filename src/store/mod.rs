@@ -44,7 +44,7 @@ pub use scope::{Database, Reader, Snapshot, Writer};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use uuid::{NoContext, Timestamp, Uuid};
+use uuid::{ClockSequence, NoContext, Timestamp, Uuid};
 
 use crate::domain::text_enum::UnknownValue;
 
@@ -70,6 +70,11 @@ impl From<sqlx::Error> for StoreError {
 
 /// An id in the order of time, so that rows written together lie together.
 fn new_id(now: DateTime<Utc>) -> Uuid {
+    ordered_id(NoContext, now)
+}
+
+/// The same, where `order` puts those of one instant in order.
+fn ordered_id(order: impl ClockSequence<Output = impl Into<u128>>, now: DateTime<Utc>) -> Uuid {
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
+    Uuid::new_v7(Timestamp::from_unix(order, seconds, now.timestamp_subsec_nanos()))
 }

@@ -1,4 +1,4 @@
-//! What has changed, as the database tells every gateway when a change commits (`migrations/0025_live.sql`): ids alone. A hint and never
+//! What has changed, as the database tells every gateway when a change commits (`migrations/0022_live.sql`): ids alone. A hint and never
 //! the truth: whoever is told of it reads anew, through the gate.
 
 use sqlx::Executor as _;

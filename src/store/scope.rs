@@ -180,9 +180,10 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin_ingest(&self, scanner: UserId, now: DateTime<Utc>) -> Result<Writer, StoreError> {
-        // Plans are made for the arrays at hand: one for any array takes them for small.
+        // Neither plan is forced: one for any array takes them for small, and a new one for each check of a foreign key costs more
+        // than its row does.
         let opening = format!(
-            "begin; set local role posture_ingest; set local plan_cache_mode = force_custom_plan; {}",
+            "begin; set local role posture_ingest; set local plan_cache_mode = auto; {}",
             context(Some(scanner), now)
         );
         Ok(Writer { open: Some(self.open(&opening).await?) })

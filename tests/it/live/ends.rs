@@ -117,7 +117,7 @@ async fn a_key_ends_when_it_is_revoked() {
     cast.world.partner_key(cast.birch, "Sync");
     let user = cast.world.rows.users.last().unwrap().id;
     let app = App::start(cast.world).await;
-    let secret = Secret::new(KeyKind::Partner, [7; 32]).tell();
+    let secret = Secret::of(KeyKind::Partner.prefix(), [7; 32]).reveal().to_owned();
     let key = |set: &str| format!("update partner_api_keys set {set} where user_id = '{user}'");
     app.as_owner(&format!("update partner_users set role = 'ADMIN' where user_id = '{user}'")).await;
     app.as_owner(&key(&format!("secret_hash = sha256('{secret}')"))).await;
