@@ -78,10 +78,7 @@ async fn everybody_is_told_what_they_see_and_nothing_else() {
         }
         app.as_owner(&format!("update accesses set version = version + 1 where id = '{rival_access}'")).await;
         // What shows nowhere is no change.
-        app.as_owner(
-            "update accesses set version = version",
-        )
-        .await;
+        app.as_owner("update accesses set version = version").await;
         assert_eq!(sentinel.event("last").await, told("dune"));
         app.as_owner(&rename(dune.posture.finding, "dune")).await;
         assert_eq!(sentinel.event("last").await, told("dune"));
