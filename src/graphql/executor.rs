@@ -101,7 +101,7 @@ pub enum Event {
     /// It is no change to the one who listens: hidden, or not there.
     Silent,
     /// It is told, and recorded where that has to be.
-    Told(Response),
+    Told(Box<Response>),
     /// Who listened may not any more: disabled, or without a role.
     Gone,
     /// It could not be read or recorded, so it is not told; another attempt may do better.
@@ -260,7 +260,7 @@ impl Executor {
             Err(_) => Event::Failed,
             Ok(_) if is_silent => Event::Silent,
             Ok(response) if response.errors.iter().any(is_failure) => Event::Failed,
-            Ok(response) => Event::Told(response),
+            Ok(response) => Event::Told(Box::new(response)),
         }
     }
 

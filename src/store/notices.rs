@@ -94,10 +94,12 @@ impl Notices {
     pub async fn next(&mut self) -> Result<Notice, StoreError> {
         loop {
             match tokio::time::timeout(SILENCE, self.listener.try_recv()).await {
-                Ok(Ok(Some(notification))) => match Notice::parse(notification.payload()) {
-                    Some(notice) => return Ok(notice),
-                    None => tracing::warn!(payload = notification.payload(), "a notification says nothing"),
-                },
+                Ok(Ok(Some(notification))) => {
+                    if let Some(notice) = Notice::parse(notification.payload()) {
+                        return Ok(notice);
+                    }
+                    tracing::warn!(payload = notification.payload(), "a notification says nothing");
+                }
                 Ok(Ok(None)) => return Err(StoreError::Closed),
                 Ok(Err(error)) => return Err(error.into()),
                 // A connection that died without a word looks like one on which nothing happens.

@@ -172,7 +172,9 @@ mod tests {
         ];
         let told = |topic| {
             let inbox = Inbox::new(topic, Some(user));
-            notices.iter().for_each(|notice| inbox.tell(notice));
+            for notice in &notices {
+                inbox.tell(notice);
+            }
             all(&inbox)
         };
         let of = |customer, n: u128| Change::Access(customer, AccessId(Uuid::from_u128(n)));

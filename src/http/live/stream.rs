@@ -96,7 +96,7 @@ impl Stream {
     }
 
     /// The next event that is told; what is hidden is passed over in silence.
-    pub(super) async fn next(&mut self) -> Result<Response, Ended> {
+    pub(super) async fn next(&mut self) -> Result<Box<Response>, Ended> {
         loop {
             let change = self.listening.next().await;
             // Whoever asks again and again takes turns with the others, and leaves connections for requests.
@@ -119,7 +119,7 @@ impl Stream {
         }
     }
 
-    async fn tell(&mut self, change: Change) -> Result<Option<Response>, Ended> {
+    async fn tell(&mut self, change: Change) -> Result<Option<Box<Response>>, Ended> {
         let pass = self.asked.pass.ok_or(Ended::Gone)?;
         if change == Change::User {
             return check(&self.app, pass).await.map(|()| None);

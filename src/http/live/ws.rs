@@ -333,7 +333,7 @@ impl Connection {
                 Ok(mut stream) => self.tasks.spawn(async move {
                     loop {
                         let what = match stream.next().await {
-                            Ok(response) => What::Answer(Box::new(response), false),
+                            Ok(response) => What::Answer(response, false),
                             Err(ended) => What::End(ended),
                         };
                         if !say(what).await {

@@ -16,7 +16,10 @@ async fn an_event_reaches_every_connection() {
     let connections = asked.unwrap_or(20);
     let cast = Cast::new();
     let bolt = cast.bolt;
-    let limits = LiveLimits { connections, connections_per_user: connections, ..LiveLimits::default() };
+    // These clients give signs of life only while they are read, and many are not while the others connect.
+    let keep_alive = Duration::from_mins(10);
+    let limits =
+        LiveLimits { connections, connections_per_user: connections, keep_alive, ..LiveLimits::default() };
     let app = App::start_live(cast.world, limits).await;
     let personas = [
         Persona::PartnerAdmin,
