@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use posture_gateway::domain::api_key::KeyKind;
-use posture_gateway::domain::secret::Secret;
 use posture_gateway::domain::ids::UserId;
+use posture_gateway::domain::secret::Secret;
 use serde_json::json;
 
 use super::{ACCESSES, findings_of, rename, told};
