@@ -14,6 +14,16 @@ async fn start(limits: LiveLimits) -> App {
     App::start_live(Cast::new().world, limits).await
 }
 
+/// A connection as soon as there is a place for it.
+async fn next_place(app: &App) -> Socket {
+    loop {
+        let protocol = [("sec-websocket-protocol", "graphql-transport-ws")];
+        if let Ok(socket) = Socket::open_with(app, &protocol).await {
+            return socket;
+        }
+    }
+}
+
 #[tokio::test]
 async fn connections_are_counted() {
     let app = start(LiveLimits { connections: 3, connections_per_user: 2, ..LiveLimits::default() }).await;
@@ -26,15 +36,7 @@ async fn connections_are_counted() {
     assert_eq!(third.closed().await.0, 1013);
     drop(third);
     // Another user's has a place, once the one that was refused is gone; then there is none.
-    let other = within("a place", async {
-        loop {
-            let protocol = [("sec-websocket-protocol", "graphql-transport-ws")];
-            if let Ok(socket) = Socket::open_with(&app, &protocol).await {
-                return socket;
-            }
-        }
-    })
-    .await;
+    let other = within("a place", Box::pin(next_place(&app))).await;
     assert_eq!(Socket::open_with(&app, &[]).await.err(), Some(503));
     let refused = client.send(asks(&client, ACCESSES)).await;
     assert_eq!(
@@ -43,15 +45,7 @@ async fn connections_are_counted() {
     );
     drop(other);
     drop((one, stream));
-    let mut again = within("a place", async {
-        loop {
-            let protocol = [("sec-websocket-protocol", "graphql-transport-ws")];
-            if let Ok(socket) = Socket::open_with(&app, &protocol).await {
-                return socket;
-            }
-        }
-    })
-    .await;
+    let mut again = within("a place", Box::pin(next_place(&app))).await;
     again.init(json!({})).await;
     assert_eq!(again.hears().await, r#"{"type":"connection_ack"}"#);
 }

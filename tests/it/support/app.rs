@@ -142,9 +142,9 @@ impl App {
         let limits = HttpLimits::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = format!("http://{}", listener.local_addr().unwrap());
-        let live = LiveDoor::new(database.clone(), extras.live);
+        let door = LiveDoor::new(database.clone(), extras.live);
         let router = router(http::App {
-            live: live.clone(),
+            live: door.clone(),
             executor: Executor::new(schema(), database.clone(), clock.clone(), Limits::default())
                 .found_at(at.parse().unwrap())
                 .trusting(extras.documents)
@@ -169,7 +169,7 @@ impl App {
         let server = tokio::spawn(serve(listener, router, limits, std::future::pending())).abort_handle();
         let life = Arc::new(Life { server, _database: test_database.clone() });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { clock, test_database, database, live, key, keys, http, url, life }
+        Self { clock, test_database, database, live: door, key, keys, http, url, life }
     }
 
     /// A client with a user's token, valid for ten years.
