@@ -1,0 +1,192 @@
+//! The test of the tests for the roles that write: each of their policies is broken in turn, and the list of what they let through
+//! (`alone`) must change. What the gateway itself reads by is broken in `mutants`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::PgConnection;
+
+use super::alone::{Alone, Group, Tried};
+use super::mutants::other_columns;
+use super::permits::ROLES;
+use crate::support::size;
+
+/// Who asks, by what a policy takes for it: each is tried in the place of each other.
+const ASKERS: &[&str] = &[
+    "gate.admin_partner()",
+    "gate.operator_partner()",
+    "gate.own_decisions()",
+    "gate.own_security()",
+    "gate.enabled_viewer()",
+    "NULL::uuid",
+];
+/// Breaks that change nothing, by how they begin, each with the reason.
+const EQUIVALENT: &[&str] = &[];
+
+/// A break of a policy.
+struct Break {
+    name: String,
+    sql: String,
+    groups: Vec<Group>,
+}
+
+/// A policy of a role that writes and of no role that only reads.
+#[derive(sqlx::FromRow)]
+struct Policy {
+    tablename: String,
+    policyname: String,
+    cmd: String,
+    roles: Vec<String>,
+    qual: Option<String>,
+    with_check: Option<String>,
+    /// The table's columns that hold ids.
+    ids: Vec<String>,
+}
+
+async fn policies(owner: &mut PgConnection) -> Vec<Policy> {
+    sqlx::query_as(
+        "select tablename::text, policyname::text, cmd, roles::text[], qual, with_check,
+                array(select attname::text from pg_attribute
+                      where attrelid = format('%I.%I', schemaname, tablename)::regclass and atttypid = 'uuid'::regtype and attnum > 0
+                      order by attnum) as ids
+         from pg_policies where roles::text[] && $1 and not 'posture_gateway' = any (roles) order by 1, 2",
+    )
+    .bind(&ROLES[..])
+    .fetch_all(owner)
+    .await
+    .unwrap()
+}
+
+/// The end of what begins with the parenthesis at `open`.
+fn closing(rule: &str, open: usize) -> usize {
+    let mut depth = 0;
+    let end = rule[open..].find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    open + end.unwrap()
+}
+
+/// Every part of a rule that may be a condition: what stands in parentheses, what an EXISTS asks, what a function answers.
+fn parts(rule: &str) -> impl Iterator<Item = std::ops::RangeInclusive<usize>> {
+    rule.match_indices('(').filter_map(|(open, _)| {
+        let (before, end) = (&rule[..open], closing(rule, open));
+        let start = before.rfind(|c: char| !c.is_alphanumeric() && !"._".contains(c)).map_or(0, |at| at + 1);
+        if before.ends_with("EXISTS ") {
+            return Some(open - "EXISTS ".len()..=end);
+        }
+        // What a query answers, and what something is one of, are no conditions.
+        let is_none = rule[open + 1..].trim_start().starts_with("SELECT") || before.ends_with("ANY ");
+        (!is_none).then_some(start..=end)
+    })
+}
+
+/// Every rule that could stand in the place of one, with what was done to it.
+fn instead(rule: &str, policy: &Policy) -> Vec<(String, String)> {
+    let mut all = vec![("open to all".to_owned(), "true".to_owned())];
+    for asked in ASKERS {
+        for (at, _) in rule.match_indices(asked) {
+            for other in ASKERS.iter().filter(|other| *other != asked) {
+                let broken = format!("{}{other}{}", &rule[..at], &rule[at + asked.len()..]);
+                all.push((format!("{asked} -> {other}"), broken));
+            }
+        }
+    }
+    for part in parts(rule) {
+        let broken = format!("{}true{}", &rule[..*part.start()], &rule[part.end() + 1..]);
+        let part = rule[part].split_whitespace().collect::<Vec<_>>().join(" ");
+        all.push((format!("without {part}"), broken));
+    }
+    all.extend(other_columns(rule, &policy.tablename, &policy.ids));
+    let mut seen = BTreeSet::new();
+    all.retain(|(_, broken)| broken != rule && seen.insert(broken.clone()));
+    all
+}
+
+async fn breaks(owner: &mut PgConnection) -> Vec<Break> {
+    let mut breaks = Vec::new();
+    for policy in policies(owner).await {
+        let Policy { tablename: table, policyname: name, cmd: command, roles, .. } = &policy;
+        let roles = roles.iter().filter(|role| ROLES.contains(&role.as_str()));
+        let groups: Vec<_> = roles
+            .map(|role| Group { table: table.clone(), role: role.clone(), command: command.clone() })
+            .collect();
+        let mut add = |what: String, sql: String| {
+            breaks.push(Break { name: format!("{table}, {name}: {what}"), sql, groups: groups.clone() });
+        };
+        add("dropped".to_owned(), format!("drop policy {name} on {table}"));
+        for (kind, rule) in [("using", &policy.qual), ("with check", &policy.with_check)] {
+            for (what, broken) in rule.iter().flat_map(|rule| instead(rule, &policy)) {
+                add(format!("{kind}: {what}"), format!("alter policy {name} on {table} {kind} ({broken})"));
+            }
+        }
+    }
+    breaks
+}
+
+/// What was tried of a group, and which of it noticed breaks before: what noticed the last one notices the next one, too.
+struct Watch {
+    tried: Tried,
+    best: Vec<usize>,
+}
+
+/// Whether anything else is let through than before; nothing where the break is none, since no such rule can be.
+async fn is_noticed(alone: &mut Alone, made: &Break, watches: &mut BTreeMap<Group, Watch>) -> Option<bool> {
+    for group in &made.groups {
+        let watch = watches.get_mut(group).unwrap();
+        let tried = watch.tried.beginning_with(&watch.best);
+        let lets = match alone.lets(group, &made.sql, &tried).await {
+            Ok(lets) => lets,
+            Err(error) => {
+                let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+                assert!(["42804", "42883", "42846"].contains(&&*code), "{}: {error}", made.sql);
+                return None;
+            }
+        };
+        let last = lets.len() - 1;
+        if lets[last] != tried.lets[last] {
+            let first = watch.best.len();
+            // Where it stood before the best went first.
+            let found = if last < first {
+                watch.best.remove(last)
+            } else {
+                (0..tried.lets.len()).filter(|nth| !watch.best.contains(nth)).nth(last - first).unwrap()
+            };
+            watch.best.insert(0, found);
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+#[tokio::test]
+async fn every_broken_policy_of_writing_is_noticed() {
+    let mut alone = Alone::new().await;
+    let t = std::time::Instant::now();
+    let mut watches = BTreeMap::new();
+    for group in alone.groups().await {
+        let tried = alone.tried(&group).await;
+        // The few that may, before the many that may not.
+        let best = tried.first();
+        eprintln!("{:?} {} {} {} {} {}", t.elapsed(), group.table, group.role, group.command, tried.lets.len(), best.len());
+        watches.insert(group, Watch { tried, best });
+    }
+    let breaks = breaks(alone.owner()).await;
+    let (mut unnoticed, mut made) = (Vec::new(), 0);
+    for one in &breaks {
+        let t = std::time::Instant::now();
+        let Some(noticed) = is_noticed(&mut alone, one, &mut watches).await else { continue };
+        made += 1;
+        if !noticed {
+            unnoticed.push(one.name.clone());
+        }
+        eprintln!("{:?} {} {}", t.elapsed(), if noticed { "noticed" } else { "UNNOTICED" }, one.name);
+    }
+    size::tried("breaks of policies of writing", made);
+    size::tried("breaks of policies of writing that the list shows", made - unnoticed.len());
+    let is_known = |name: &String| EQUIVALENT.iter().any(|begin| name.starts_with(begin));
+    let unknown: Vec<_> = unnoticed.iter().filter(|name| !is_known(name)).collect();
+    assert!(unknown.is_empty(), "{} of {made} breaks changed nothing: {unknown:#?}", unknown.len());
+    let stale: Vec<_> =
+        EQUIVALENT.iter().filter(|begin| !unnoticed.iter().any(|name| name.starts_with(**begin))).collect();
+    assert!(stale.is_empty(), "noticed after all: {stale:?}");
+}
