@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use chrono::TimeDelta;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
 use posture_gateway::store::seed::{self, Membership, World, deterministic_id};
@@ -20,7 +21,7 @@ type Row = Map<String, Value>;
 /// Rows of a table that are tried.
 const ROWS: usize = 32;
 /// Those whose other columns are tried, too: each is another's.
-const VARIED: usize = 6;
+const VARIED: usize = 12;
 /// Stand in a row for the id of whoever tries, and for that of their partner.
 const VIEWER: &str = "@viewer";
 const PARTNER: &str = "@partner";
@@ -29,7 +30,8 @@ const PARTNER: &str = "@partner";
 const AS_GOOD_AS_ANOTHER: &[&str] =
     &["key of OPERATOR of Alder", "key of OPERATOR of Cedar", "READ_ONLY of Crown", "READ_ONLY of Dune"];
 
-/// What the world has besides: schedules that are due, scans in every state of the queue, keys of people's rows, shares that were revoked.
+/// What the world has besides: schedules that are due and others, scans in every state of the queue, keys of people's rows, shares that
+/// were revoked, an access that has ended, and an operator whom somebody assigned to some of it and, past all rules, to another partner's.
 const BESIDES: &str = "
     update scan_schedules s
         set enabled = c.name <> 'Crown', next_run_at = timestamptz 'NOW' + case c.name when 'Bolt' then interval '1 hour' else '-1 hour' end
@@ -40,21 +42,43 @@ const BESIDES: &str = "
                x.attempts, timestamptz 'NOW' + x.lease
         from scan_schedules s, (values ('SCHEDULED', 'QUEUED', null::smallint, null::interval), ('MANUAL', 'QUEUED', null, null),
                                        ('MANUAL', 'QUEUED', 3, '-1 hour'), ('MANUAL', 'RUNNING', 2, '-1 hour'),
-                                       ('MANUAL', 'RUNNING', 3, '1 hour'), ('MANUAL', 'FAILED', 3, '-1 hour'))
-                               x (trigger, status, attempts, lease)
+                                       ('MANUAL', 'RUNNING', 3, '1 hour'), ('MANUAL', 'FAILED', 3, '-1 hour'),
+                                       ('MANUAL', 'SUCCEEDED', 3, '-1 hour')) x (trigger, status, attempts, lease)
         where s.next_run_at is not null;
+    insert into scan_schedules
+        select n.* from scan_schedules s, jsonb_populate_record(s, jsonb_build_object('id', md5(s.id::text), 'next_run_at', null)) n;
+    insert into scan_schedule_targets
+        select n.* from scan_schedule_targets t,
+                        jsonb_populate_record(t, jsonb_build_object('scan_schedule_id', md5(t.scan_schedule_id::text))) n;
     insert into api_keys (customer_id, id, user_id, label, last_four, created_at)
         select customer_id, md5(user_id::text)::uuid, user_id, 'label', 'text', 'NOW' from customer_users;
     insert into posture_shares (customer_id, id, label, created_at, expires_at, revoked_at, created_by)
-        select customer_id, md5(customer_id::text)::uuid, 'label', 'NOW', 'NOW', 'NOW', 'text' from customers";
+        select customer_id, md5(customer_id::text)::uuid, 'label', 'NOW', 'NOW', 'NOW', 'text' from customers;
+    insert into accesses
+        select n.* from accesses a,
+                        jsonb_populate_record(a, jsonb_build_object('id', md5(a.id::text), 'status', 'ENDED', 'ended_at', timestamptz 'NOW')) n
+        where a.customer_name = 'Bolt' and a.operating_model = 'FULLY_MANAGED';
+    delete from operator_assignments where customer_id = (select customer_id from customers where name = 'Crown');
+    insert into operator_assignments
+        select a.customer_id, a.id, o.user_id from accesses a, (select distinct user_id from operator_assignments) o where a.customer_name = 'Dune'";
+
+/// The ids that patches name.
+const KNOWN: &str = "
+    select '@' || lower(name), customer_id::text from customers
+    union all select '@' || lower(name), id::text from partners
+    union all select '@' || lower(c.name) || '''s ' || lower(m.role), min(m.user_id::text)
+              from customer_users m join customers c using (customer_id) join users u on u.id = m.user_id and not u.is_service group by 1
+    union all select '@' || lower(p.name) || '''s ' || lower(m.role), min(m.user_id::text)
+              from partner_users m join partners p on p.id = m.partner_id join users u on u.id = m.user_id and not u.is_service group by 1
+    union all select '@due', s.id::text
+              from scan_schedules s join customers c using (customer_id) where c.name = 'Acme' and s.next_run_at is not null";
 
 /// What is written instead of a row's own, by table: as the one who tries would write it, and as they may not.
 fn instead_of(table: &str) -> Vec<Value> {
-    let (now, secret) = (now().to_rfc3339(), format!("\\x{}", "11".repeat(32)));
+    let (now, secret) = (now(), format!("\\x{}", "11".repeat(32)));
     let author =
         |partner: Value| json!({"created_by_id": VIEWER, "created_by_partner": partner, "revoked_at": null});
     let actor = |partner: Value| json!({"actor_id": VIEWER, "partner_id": partner});
-    let fir = deterministic_id("permits", 0);
     match table {
         "accesses" => vec![
             json!({"status": "ACTIVE", "trial_started_at": null, "privilege_ceiling": 1, "customer_consent": 1}),
@@ -69,28 +93,47 @@ fn instead_of(table: &str) -> Vec<Value> {
             json!({"actor_id": null, "partner_id": null, "action": "scan.requested"}),
             json!({"actor_id": null, "partner_id": null, "action": "scan.failed"}),
         ],
-        "customer_users" => vec![json!({"role": "ADMIN"}), json!({"role": "READ_ONLY"})],
+        "customer_users" => vec![json!({}), json!({"customer_id": "@elm", "role": "ADMIN"})],
         "evidence" | "evidence_files" => vec![author(json!(PARTNER)), author(Value::Null)],
         "posture_shares" => {
             vec![author(json!(PARTNER)), author(Value::Null), json!({"revoked_at": now})]
         }
         "finding_history" => vec![actor(json!(PARTNER)), actor(Value::Null)],
+        "operator_assignments" => {
+            vec![json!({}), json!({"user_id": "@birch's admin"}), json!({"user_id": "@cedar's admin"})]
+        }
         "partner_audit_events" => vec![
             json!({"action": "pricing.changed", "customer_id": null}),
-            json!({"partner_id": fir, "customer_id": null}),
+            json!({"partner_id": "@fir", "customer_id": null}),
         ],
-        "partner_users" => vec![json!({"partner_id": fir, "role": "ADMIN"})],
-        "quotes" => vec![json!({"accepted_at": now})],
+        "partner_users" => vec![json!({"partner_id": "@fir", "role": "ADMIN"})],
+        "quotes" => vec![json!({"accepted_at": null}), json!({"accepted_at": now})],
         "scan_schedules" => vec![json!({"enabled": true, "next_run_at": "2030-01-01T00:00:00Z"})],
         "scans" => vec![
             json!({"trigger": "MANUAL", "status": "QUEUED"}),
             json!({"status": "CANCELED"}),
             json!({"status": "FAILED"}),
+            json!({"customer_id": "@acme", "trigger": "SCHEDULED", "status": "QUEUED", "schedule_id": "@due",
+                   "due_at": now - TimeDelta::hours(1)}),
         ],
         "users" => vec![
             json!({"kind": "CUSTOMER_USER", "disabled_at": null}),
             json!({"kind": "PARTNER_USER", "disabled_at": null}),
+            json!({"id": "@bolt's admin"}),
         ],
+        _ => vec![json!({})],
+    }
+}
+
+/// What a column may hold that no row of the world holds.
+fn made_up(column: &str) -> Vec<Value> {
+    match column {
+        "status" => vec![json!("SUSPENDED"), json!("RUNNING")],
+        "version" | "customer_consent" | "privilege_ceiling" => vec![json!(2)],
+        "operating_model" | "trial_elected_model" => vec![json!("CO_MANAGED")],
+        "role" => vec![json!("ADMIN"), json!("READ_ONLY")],
+        "portal_access" => vec![json!(0), json!(1)],
+        _ if column.ends_with("_at") => vec![json!(now())],
         _ => Vec::new(),
     }
 }
@@ -206,12 +249,14 @@ impl Alone {
         let key = strings(owner, key).await;
         // Those that a policy asks.
         let asked = format!(
-            "atttypid = 'uuid'::regtype and exists (
+            "exists (
                  select from pg_policies where tablename = '{table}' and roles::text[] && '{{{}}}'
                    and concat(qual, with_check) ~ ('\\m' || attname || '\\M'))",
             ROLES.join(",")
         );
-        let ids = strings(owner, of(&asked)).await;
+        let asked = strings(owner, of(&asked)).await;
+        let ids = strings(owner, of("atttypid = 'uuid'::regtype")).await;
+        let known: Vec<(String, String)> = sqlx::query_as(KNOWN).fetch_all(&mut *owner).await.unwrap();
         let rows = strings(owner, format!("select to_jsonb(t)::text from {table} t order by 1")).await;
         let rows: Vec<Row> = rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
         assert!(!rows.is_empty(), "nothing is tried of `{table}`: give the world a row of it");
@@ -233,22 +278,30 @@ impl Alone {
             add("delete", was);
             add("lock", was);
             let is_first = labelled.len() < VARIED && labelled.insert(label(was));
-            for patch in std::iter::once(json!({})).chain(instead_of(table)) {
+            add("insert", was);
+            for patch in instead_of(table) {
                 let mut becomes = was.clone();
-                let own = patch.as_object().unwrap().iter().filter(|(column, _)| was.contains_key(*column));
-                becomes.extend(own.map(|(column, value)| (column.clone(), value.clone())));
+                for (column, value) in patch.as_object().unwrap() {
+                    if was.contains_key(column) {
+                        let id = known.iter().find(|(name, _)| value == name);
+                        becomes.insert(column.clone(), id.map_or_else(|| value.clone(), |(_, id)| json!(id)));
+                    }
+                }
                 add("insert", &becomes);
                 add("update", &becomes);
-                for column in ids.iter().filter(|_| is_first) {
-                    let mut others: Vec<&Value> = Vec::new();
-                    for row in &rows {
-                        if row[column] != was[column] && !others.contains(&&row[column]) && others.len() < 2 {
-                            others.push(&row[column]);
-                        }
+                for column in asked.iter().filter(|_| is_first) {
+                    let mut values = made_up(column);
+                    values.push(Value::Null);
+                    if ids.contains(column) {
+                        values.push(json!(VIEWER));
+                        let others: BTreeSet<&str> = rows.iter().filter_map(|row| row[column].as_str()).collect();
+                        let others = others.into_iter().filter(|other| becomes[column] != *other).take(2);
+                        values.extend(others.map(|other| json!(other)));
+                        values.extend((values.len() < 3).then(|| json!(uuid::Uuid::nil())));
                     }
-                    for value in others.into_iter().chain([&Value::Null]) {
+                    for value in values {
                         let mut other = becomes.clone();
-                        other.insert(column.clone(), value.clone());
+                        other.insert(column.clone(), value);
                         add("insert", &other);
                         add("update", &other);
                     }
