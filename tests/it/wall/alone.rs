@@ -28,7 +28,7 @@ const PARTNER: &str = "@partner";
 
 /// People of whom others say the same.
 const AS_GOOD_AS_ANOTHER: &[&str] =
-    &["key of OPERATOR of Alder", "key of OPERATOR of Cedar", "READ_ONLY of Crown", "READ_ONLY of Dune"];
+    &["key of OPERATOR of Alder", "key of OPERATOR of Cedar", "READ_ONLY of Crown", "disabled PLATFORM_ADMIN", "READ_ONLY of Dune"];
 
 /// What the world has besides: schedules that are due and others, scans in every state of the queue, keys of people's rows, shares that
 /// were revoked, an access that has ended, and an operator whom somebody assigned to some of it and, past all rules, to another partner's.
@@ -143,6 +143,8 @@ struct Attempt {
     id: i32,
     command: &'static str,
     whose: String,
+    /// The column of which it tries another value.
+    column: Option<String>,
 }
 
 /// Somebody who tries: their number in the database, and the role that they are lowered to.
@@ -174,6 +176,8 @@ pub(super) struct Alone {
     owner: PgConnection,
     askers: Vec<Asker>,
     attempts: BTreeMap<String, Vec<Attempt>>,
+    /// The columns that policies of a group ask.
+    asked: BTreeMap<Group, Vec<String>>,
 }
 
 /// The small world of `permits` with programs that are ADMINs.
@@ -213,10 +217,25 @@ impl Alone {
         );
         owner.execute(AssertSqlSafe(opening)).await.unwrap();
         let askers = askers(&mut owner, &world).await;
-        let mut alone = Self { _database: database, owner, askers, attempts: BTreeMap::new() };
+        let mut alone =
+            Self { _database: database, owner, askers, attempts: BTreeMap::new(), asked: BTreeMap::new() };
         let label = labels(&world);
-        for table in alone.tables().await {
-            alone.add(&table, &label).await;
+        let groups: Vec<(String, String, String, Vec<String>)> = sqlx::query_as(
+            "select tablename::text, role, cmd,
+                    coalesce(array_agg(distinct attname::text) filter (where concat(qual, with_check) ~ ('\\m' || attname || '\\M')), '{}')
+             from pg_policies, unnest(roles::text[]) role, pg_attribute
+             where role = any ($1) and attrelid = tablename::regclass and attnum > 0 and not attisdropped
+             group by 1, 2, 3",
+        )
+        .bind(&ROLES[..])
+        .fetch_all(&mut alone.owner)
+        .await
+        .unwrap();
+        for (table, role, command, asked) in groups {
+            if !alone.attempts.contains_key(&table) {
+                alone.add(&table, &label).await;
+            }
+            alone.asked.insert(Group { table, role, command }, asked);
         }
         alone.owner.execute("analyze").await.unwrap();
         alone
@@ -224,15 +243,6 @@ impl Alone {
 
     pub(super) fn owner(&mut self) -> &mut PgConnection {
         &mut self.owner
-    }
-
-    /// Every table with a policy of a role that writes.
-    async fn tables(&mut self) -> Vec<String> {
-        let roles = ROLES.join(",");
-        let sql = format!(
-            "select distinct tablename::text from pg_policies where roles::text[] && '{{{roles}}}' order by 1"
-        );
-        strings(&mut self.owner, sql).await
     }
 
     /// Thinks of what is tried on a table, and makes the function that does.
@@ -249,9 +259,8 @@ impl Alone {
         let key = strings(owner, key).await;
         // Those that a policy asks.
         let asked = format!(
-            "exists (
-                 select from pg_policies where tablename = '{table}' and roles::text[] && '{{{}}}'
-                   and concat(qual, with_check) ~ ('\\m' || attname || '\\M'))",
+            "exists (select from pg_policies where tablename = '{table}' and roles::text[] && '{{{}}}'
+                       and concat(qual, with_check) ~ ('\\m' || attname || '\\M'))",
             ROLES.join(",")
         );
         let asked = strings(owner, of(&asked)).await;
@@ -265,20 +274,21 @@ impl Alone {
         let mut labelled = BTreeSet::new();
         let mut all = Vec::new();
         for was in rows.iter().take(ROWS) {
-            let mut add = |command: &'static str, becomes: &Row| {
+            let mut add = |command: &'static str, becomes: &Row, column: Option<&String>| {
                 let is_new = command == "insert";
                 let old = if is_new { json!({}) } else { Value::Object(was.clone()) };
                 let becomes = if ["insert", "update"].contains(&command) { becomes } else { &Row::new() };
                 let what = (command, old.to_string(), Value::Object(becomes.clone()).to_string());
                 if seen.insert(what.clone()) {
-                    all.push((command, label(if is_new { becomes } else { was }), what.1, what.2));
+                    let whose = label(if is_new { becomes } else { was });
+                    all.push((Attempt { id: 0, command, whose, column: column.cloned() }, what.1, what.2));
                 }
             };
-            add("select", was);
-            add("delete", was);
-            add("lock", was);
+            add("select", was, None);
+            add("delete", was, None);
+            add("lock", was, None);
             let is_first = labelled.len() < VARIED && labelled.insert(label(was));
-            add("insert", was);
+            add("insert", was, None);
             for patch in instead_of(table) {
                 let mut becomes = was.clone();
                 for (column, value) in patch.as_object().unwrap() {
@@ -287,8 +297,8 @@ impl Alone {
                         becomes.insert(column.clone(), id.map_or_else(|| value.clone(), |(_, id)| json!(id)));
                     }
                 }
-                add("insert", &becomes);
-                add("update", &becomes);
+                add("insert", &becomes, None);
+                add("update", &becomes, None);
                 for column in asked.iter().filter(|_| is_first) {
                     let mut values = made_up(column);
                     values.push(Value::Null);
@@ -302,24 +312,24 @@ impl Alone {
                     for value in values {
                         let mut other = becomes.clone();
                         other.insert(column.clone(), value);
-                        add("insert", &other);
-                        add("update", &other);
+                        add("insert", &other, Some(column));
+                        add("update", &other, Some(column));
                     }
                 }
             }
         }
         let mut attempts = Vec::new();
-        for (command, whose, was, becomes) in all {
-            let id: i32 = sqlx::query_scalar(
+        for (mut attempt, was, becomes) in all {
+            attempt.id = sqlx::query_scalar(
                 "insert into tries.attempts select coalesce(max(id), 0) + 1, $1, $2::jsonb, $3 from tries.attempts returning id",
             )
-            .bind(command)
+            .bind(attempt.command)
             .bind(was)
             .bind(becomes)
             .fetch_one(&mut *owner)
             .await
             .unwrap();
-            attempts.push(Attempt { id, command, whose });
+            attempts.push(attempt);
         }
         self.attempts.insert(table.to_owned(), attempts);
         let prefixed = |prefix: &str, columns: &[String]| {
@@ -334,24 +344,17 @@ impl Alone {
     }
 
     /// Every group that there is a policy for.
-    pub(super) async fn groups(&mut self) -> Vec<Group> {
-        let groups: Vec<(String, String, String)> = sqlx::query_as(
-            "select distinct tablename::text, role, cmd from pg_policies, unnest(roles::text[]) role
-             where role = any ($1) order by 2, 1, 3",
-        )
-        .bind(&ROLES[..])
-        .fetch_all(&mut self.owner)
-        .await
-        .unwrap();
-        groups.into_iter().map(|(table, role, command)| Group { table, role, command }).collect()
+    pub(super) fn groups(&self) -> Vec<Group> {
+        self.asked.keys().cloned().collect()
     }
 
     fn of(&self, group: &Group) -> impl Iterator<Item = (&Asker, &Attempt)> {
-        let attempts = &self.attempts[&group.table];
+        let (attempts, columns) = (&self.attempts[&group.table], &self.asked[group]);
         self.askers.iter().filter(|asker| asker.role == group.role).flat_map(|asker| {
             let is_asked = |attempt: &&Attempt| {
                 let asked = if attempt.command == "lock" { "update" } else { attempt.command };
-                group.command == "ALL" || group.command.eq_ignore_ascii_case(asked)
+                (group.command == "ALL" || group.command.eq_ignore_ascii_case(asked))
+                    && attempt.column.as_ref().is_none_or(|column| columns.contains(column))
             };
             attempts.iter().filter(is_asked).map(move |attempt| (asker, attempt))
         })
@@ -407,9 +410,19 @@ impl Tried {
         (0..self.lets.len()).filter(|&nth| self.lets[nth] && seen.insert(self.askers[nth])).collect()
     }
 
+    /// The same, with what anybody is let do first: it is what others may be let do next.
+    pub(super) fn likely_first(&self) -> Self {
+        let let_through: BTreeSet<i32> =
+            self.attempts.iter().zip(&self.lets).filter(|(_, lets)| **lets).map(|(id, _)| *id).collect();
+        let first: Vec<usize> =
+            (0..self.lets.len()).filter(|&nth| let_through.contains(&self.attempts[nth])).collect();
+        self.beginning_with(&first)
+    }
+
     /// The same, with some of it first.
     pub(super) fn beginning_with(&self, first: &[usize]) -> Self {
-        let rest = (0..self.lets.len()).filter(|nth| !first.contains(nth));
+        let is_first = BTreeSet::from_iter(first);
+        let rest = (0..self.lets.len()).filter(|nth| !is_first.contains(nth));
         let order: Vec<usize> = first.iter().copied().chain(rest).collect();
         Self {
             askers: order.iter().map(|&nth| self.askers[nth]).collect(),
@@ -515,7 +528,7 @@ async fn the_policies_of_those_who_write_let_this_through_and_no_more() {
     let mut alone = Alone::new().await;
     let mut text = String::new();
     let mut count = 0;
-    for group in alone.groups().await {
+    for group in alone.groups() {
         let tried = alone.tried(&group).await;
         count += tried.lets.len();
         writeln!(text, "{} as {}: {}", group.table, group.role, group.command).unwrap();

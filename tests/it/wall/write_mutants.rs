@@ -208,13 +208,15 @@ async fn every_broken_policy_of_writing_is_noticed() {
     let mut alone = Alone::new().await;
     let t = std::time::Instant::now();
     let mut watches = BTreeMap::new();
-    for group in alone.groups().await {
-        let tried = alone.tried(&group).await;
+    for group in alone.groups() {
+        let tried = alone.tried(&group).await.likely_first();
         // The few that may, before the many that may not.
         let best = tried.first();
         eprintln!("{:?} {} {} {} {} {}", t.elapsed(), group.table, group.role, group.command, tried.lets.len(), best.len());
         watches.insert(group, Watch { tried, best });
     }
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(alone.owner()).await.unwrap();
+    eprintln!("CPU {}", std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap());
     let breaks = breaks(alone.owner()).await;
     let (mut unnoticed, mut made) = (Vec::new(), 0);
     for one in &breaks {
@@ -226,6 +228,10 @@ async fn every_broken_policy_of_writing_is_noticed() {
         }
         eprintln!("{:?} {} {}", t.elapsed(), if noticed { "noticed" } else { "UNNOTICED" }, one.name);
     }
+    eprintln!("TOTAL {:?}", t.elapsed());
+    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(alone.owner()).await.unwrap();
+    eprintln!("CPU {}", std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap());
+    eprintln!("CPU self {}", std::fs::read_to_string("/proc/self/stat").unwrap());
     size::tried("breaks of policies of writing", made);
     size::tried("breaks of policies of writing that the list shows", made - unnoticed.len());
     let is_known = |name: &String| EQUIVALENT.iter().any(|begin| name.starts_with(begin));
