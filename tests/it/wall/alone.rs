@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use chrono::TimeDelta;
-use posture_gateway::domain::ids::UserId;
-use posture_gateway::domain::user::{CustomerRole, PartnerRole, ViewerKind};
-use posture_gateway::store::seed::{self, Membership, World, deterministic_id};
+use posture_gateway::domain::user::ViewerKind;
+use posture_gateway::store::seed::{Membership, World};
 use serde_json::{Map, Value, json};
 use sqlx::{AssertSqlSafe, Executor, PgConnection};
+use uuid::Uuid;
 
+use super::besides::{BESIDES, KNOWN, VIEWER, instead_of, made_up, world};
 use super::builder::now;
-use super::permits::{ROLES, held, labels, named, small, strings};
+use super::permits::{ROLES, held, labels, named, strings};
 use crate::support::database::TestDatabase;
 use crate::support::size;
 
@@ -22,121 +22,14 @@ type Row = Map<String, Value>;
 const ROWS: usize = 32;
 /// Those whose other columns are tried, too: each is another's.
 const VARIED: usize = 12;
-/// Stand in a row for the id of whoever tries, and for that of their partner.
-const VIEWER: &str = "@viewer";
-const PARTNER: &str = "@partner";
-
 /// People of whom others say the same.
-const AS_GOOD_AS_ANOTHER: &[&str] =
-    &["key of OPERATOR of Alder", "key of OPERATOR of Cedar", "READ_ONLY of Crown", "disabled PLATFORM_ADMIN", "READ_ONLY of Dune"];
-
-/// What the world has besides: schedules that are due and others, scans in every state of the queue, keys of people's rows, shares that
-/// were revoked, an access that has ended, and an operator whom somebody assigned to some of it and, past all rules, to another partner's.
-const BESIDES: &str = "
-    update scan_schedules s
-        set enabled = c.name <> 'Crown', next_run_at = timestamptz 'NOW' + case c.name when 'Bolt' then interval '1 hour' else '-1 hour' end
-        from customers c where c.customer_id = s.customer_id and c.name <> 'Elm';
-    insert into scans (customer_id, id, profile, trigger, status, requested_at, schedule_id, due_at, attempts, lease_expires_at)
-        select s.customer_id, md5(s.id::text || x.*::text)::uuid, 'text', x.trigger, x.status, 'NOW',
-               case x.trigger when 'SCHEDULED' then s.id end, case x.trigger when 'SCHEDULED' then s.next_run_at end,
-               x.attempts, timestamptz 'NOW' + x.lease
-        from scan_schedules s, (values ('SCHEDULED', 'QUEUED', null::smallint, null::interval), ('MANUAL', 'QUEUED', null, null),
-                                       ('MANUAL', 'QUEUED', 3, '-1 hour'), ('MANUAL', 'RUNNING', 2, '-1 hour'),
-                                       ('MANUAL', 'RUNNING', 3, '1 hour'), ('MANUAL', 'FAILED', 3, '-1 hour'),
-                                       ('MANUAL', 'SUCCEEDED', 3, '-1 hour')) x (trigger, status, attempts, lease)
-        where s.next_run_at is not null;
-    insert into scan_schedules
-        select n.* from scan_schedules s, jsonb_populate_record(s, jsonb_build_object('id', md5(s.id::text), 'next_run_at', null)) n;
-    insert into scan_schedule_targets
-        select n.* from scan_schedule_targets t,
-                        jsonb_populate_record(t, jsonb_build_object('scan_schedule_id', md5(t.scan_schedule_id::text))) n;
-    insert into api_keys (customer_id, id, user_id, label, last_four, created_at)
-        select customer_id, md5(user_id::text)::uuid, user_id, 'label', 'text', 'NOW' from customer_users;
-    insert into posture_shares (customer_id, id, label, created_at, expires_at, revoked_at, created_by)
-        select customer_id, md5(customer_id::text)::uuid, 'label', 'NOW', 'NOW', 'NOW', 'text' from customers;
-    insert into accesses
-        select n.* from accesses a,
-                        jsonb_populate_record(a, jsonb_build_object('id', md5(a.id::text), 'status', 'ENDED', 'ended_at', timestamptz 'NOW')) n
-        where a.customer_name = 'Bolt' and a.operating_model = 'FULLY_MANAGED';
-    delete from operator_assignments where customer_id = (select customer_id from customers where name = 'Crown');
-    insert into operator_assignments
-        select a.customer_id, a.id, o.user_id from accesses a, (select distinct user_id from operator_assignments) o where a.customer_name = 'Dune'";
-
-/// The ids that patches name.
-const KNOWN: &str = "
-    select '@' || lower(name), customer_id::text from customers
-    union all select '@' || lower(name), id::text from partners
-    union all select '@' || lower(c.name) || '''s ' || lower(m.role), min(m.user_id::text)
-              from customer_users m join customers c using (customer_id) join users u on u.id = m.user_id and not u.is_service group by 1
-    union all select '@' || lower(p.name) || '''s ' || lower(m.role), min(m.user_id::text)
-              from partner_users m join partners p on p.id = m.partner_id join users u on u.id = m.user_id and not u.is_service group by 1
-    union all select '@due', s.id::text
-              from scan_schedules s join customers c using (customer_id) where c.name = 'Acme' and s.next_run_at is not null";
-
-/// What is written instead of a row's own, by table: as the one who tries would write it, and as they may not.
-fn instead_of(table: &str) -> Vec<Value> {
-    let (now, secret) = (now(), format!("\\x{}", "11".repeat(32)));
-    let author =
-        |partner: Value| json!({"created_by_id": VIEWER, "created_by_partner": partner, "revoked_at": null});
-    let actor = |partner: Value| json!({"actor_id": VIEWER, "partner_id": partner});
-    match table {
-        "accesses" => vec![
-            json!({"status": "ACTIVE", "trial_started_at": null, "privilege_ceiling": 1, "customer_consent": 1}),
-            json!({"status": "TRIAL", "operating_model": "CUSTOMER_MANAGED", "privilege_ceiling": 1, "customer_consent": 1}),
-        ],
-        "api_keys" | "partner_api_keys" => {
-            vec![json!({"secret_hash": secret, "revoked_at": null}), json!({"revoked_at": now})]
-        }
-        "customer_audit_events" => vec![
-            actor(json!(PARTNER)),
-            actor(Value::Null),
-            json!({"actor_id": null, "partner_id": null, "action": "scan.requested"}),
-            json!({"actor_id": null, "partner_id": null, "action": "scan.failed"}),
-        ],
-        "customer_users" => vec![json!({}), json!({"customer_id": "@elm", "role": "ADMIN"})],
-        "evidence" | "evidence_files" => vec![author(json!(PARTNER)), author(Value::Null)],
-        "posture_shares" => {
-            vec![author(json!(PARTNER)), author(Value::Null), json!({"revoked_at": now})]
-        }
-        "finding_history" => vec![actor(json!(PARTNER)), actor(Value::Null)],
-        "operator_assignments" => {
-            vec![json!({}), json!({"user_id": "@birch's admin"}), json!({"user_id": "@cedar's admin"})]
-        }
-        "partner_audit_events" => vec![
-            json!({"action": "pricing.changed", "customer_id": null}),
-            json!({"partner_id": "@fir", "customer_id": null}),
-        ],
-        "partner_users" => vec![json!({"partner_id": "@fir", "role": "ADMIN"})],
-        "quotes" => vec![json!({"accepted_at": null}), json!({"accepted_at": now})],
-        "scan_schedules" => vec![json!({"enabled": true, "next_run_at": "2030-01-01T00:00:00Z"})],
-        "scans" => vec![
-            json!({"trigger": "MANUAL", "status": "QUEUED"}),
-            json!({"status": "CANCELED"}),
-            json!({"status": "FAILED"}),
-            json!({"customer_id": "@acme", "trigger": "SCHEDULED", "status": "QUEUED", "schedule_id": "@due",
-                   "due_at": now - TimeDelta::hours(1)}),
-        ],
-        "users" => vec![
-            json!({"kind": "CUSTOMER_USER", "disabled_at": null}),
-            json!({"kind": "PARTNER_USER", "disabled_at": null}),
-            json!({"id": "@bolt's admin"}),
-        ],
-        _ => vec![json!({})],
-    }
-}
-
-/// What a column may hold that no row of the world holds.
-fn made_up(column: &str) -> Vec<Value> {
-    match column {
-        "status" => vec![json!("SUSPENDED"), json!("RUNNING")],
-        "version" | "customer_consent" | "privilege_ceiling" => vec![json!(2)],
-        "operating_model" | "trial_elected_model" => vec![json!("CO_MANAGED")],
-        "role" => vec![json!("ADMIN"), json!("READ_ONLY")],
-        "portal_access" => vec![json!(0), json!(1)],
-        _ if column.ends_with("_at") => vec![json!(now())],
-        _ => Vec::new(),
-    }
-}
+const AS_GOOD_AS_ANOTHER: &[&str] = &[
+    "key of OPERATOR of Alder",
+    "key of OPERATOR of Cedar",
+    "READ_ONLY of Crown",
+    "disabled PLATFORM_ADMIN",
+    "READ_ONLY of Dune",
+];
 
 /// One thing that is tried: its number in the database, and whose the row is.
 struct Attempt {
@@ -178,28 +71,6 @@ pub(super) struct Alone {
     attempts: BTreeMap<String, Vec<Attempt>>,
     /// The columns that policies of a group ask.
     asked: BTreeMap<Group, Vec<String>>,
-}
-
-/// The small world of `permits` with programs that are ADMINs.
-fn world() -> World {
-    let mut world = small();
-    let partner = world.partners.iter().find(|row| row.name == "Birch").unwrap().id;
-    let customer = world.customers.iter().find(|row| row.name == "Acme").unwrap().customer_id;
-    let keys = [1, 2].map(|nth| UserId(deterministic_id("alone", nth)));
-    for (id, kind) in keys.into_iter().zip([ViewerKind::PartnerUser, ViewerKind::CustomerUser]) {
-        world.users.push(seed::User {
-            id,
-            kind,
-            name: "User".to_owned(),
-            email: None,
-            disabled_at: None,
-            created_at: now(),
-            is_service: true,
-        });
-    }
-    world.memberships.push(Membership::Partner(partner, keys[0], PartnerRole::Admin));
-    world.memberships.push(Membership::Customer(customer, keys[1], CustomerRole::Admin));
-    world
 }
 
 impl Alone {
@@ -246,101 +117,22 @@ impl Alone {
     }
 
     /// Thinks of what is tried on a table, and makes the function that does.
-    async fn add(&mut self, table: &str, label: &dyn Fn(&Row) -> String) {
-        let owner = &mut self.owner;
-        let of = |what: &str| {
-            format!(
-                "select attname::text from pg_attribute a where attrelid = '{table}'::regclass and attnum > 0 and not attisdropped
-                   and {what} order by attnum"
-            )
-        };
-        let columns = strings(owner, of("attgenerated = ''")).await;
-        let key = of("exists (select from pg_index i where i.indrelid = a.attrelid and i.indisprimary and attnum = any (i.indkey))");
-        let key = strings(owner, key).await;
-        // Those that a policy asks.
-        let asked = format!(
-            "exists (select from pg_policies where tablename = '{table}' and roles::text[] && '{{{}}}'
-                       and concat(qual, with_check) ~ ('\\m' || attname || '\\M'))",
-            ROLES.join(",")
-        );
-        let asked = strings(owner, of(&asked)).await;
-        let ids = strings(owner, of("atttypid = 'uuid'::regtype")).await;
-        let known: Vec<(String, String)> = sqlx::query_as(KNOWN).fetch_all(&mut *owner).await.unwrap();
-        let rows = strings(owner, format!("select to_jsonb(t)::text from {table} t order by 1")).await;
-        let rows: Vec<Row> = rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
-        assert!(!rows.is_empty(), "nothing is tried of `{table}`: give the world a row of it");
-
-        let mut seen = BTreeSet::new();
-        let mut labelled = BTreeSet::new();
-        let mut all = Vec::new();
-        for was in rows.iter().take(ROWS) {
-            let mut add = |command: &'static str, becomes: &Row, column: Option<&String>| {
-                let is_new = command == "insert";
-                let old = if is_new { json!({}) } else { Value::Object(was.clone()) };
-                let becomes = if ["insert", "update"].contains(&command) { becomes } else { &Row::new() };
-                let what = (command, old.to_string(), Value::Object(becomes.clone()).to_string());
-                if seen.insert(what.clone()) {
-                    let whose = label(if is_new { becomes } else { was });
-                    all.push((Attempt { id: 0, command, whose, column: column.cloned() }, what.1, what.2));
-                }
-            };
-            add("select", was, None);
-            add("delete", was, None);
-            add("lock", was, None);
-            let is_first = labelled.len() < VARIED && labelled.insert(label(was));
-            add("insert", was, None);
-            for patch in instead_of(table) {
-                let mut becomes = was.clone();
-                for (column, value) in patch.as_object().unwrap() {
-                    if was.contains_key(column) {
-                        let id = known.iter().find(|(name, _)| value == name);
-                        becomes.insert(column.clone(), id.map_or_else(|| value.clone(), |(_, id)| json!(id)));
-                    }
-                }
-                add("insert", &becomes, None);
-                add("update", &becomes, None);
-                for column in asked.iter().filter(|_| is_first) {
-                    let mut values = made_up(column);
-                    values.push(Value::Null);
-                    if ids.contains(column) {
-                        values.push(json!(VIEWER));
-                        let others: BTreeSet<&str> = rows.iter().filter_map(|row| row[column].as_str()).collect();
-                        let others = others.into_iter().filter(|other| becomes[column] != *other).take(2);
-                        values.extend(others.map(|other| json!(other)));
-                        values.extend((values.len() < 3).then(|| json!(uuid::Uuid::nil())));
-                    }
-                    for value in values {
-                        let mut other = becomes.clone();
-                        other.insert(column.clone(), value);
-                        add("insert", &other, Some(column));
-                        add("update", &other, Some(column));
-                    }
-                }
-            }
-        }
-        let mut attempts = Vec::new();
-        for (mut attempt, was, becomes) in all {
+    async fn add(&mut self, name: &str, label: &dyn Fn(&Row) -> String) {
+        let table = Table::read(&mut self.owner, name).await;
+        let attempts = self.attempts.entry(name.to_owned()).or_default();
+        for (mut attempt, was, becomes) in table.attempts(label) {
             attempt.id = sqlx::query_scalar(
                 "insert into tries.attempts select coalesce(max(id), 0) + 1, $1, $2::jsonb, $3 from tries.attempts returning id",
             )
             .bind(attempt.command)
             .bind(was)
             .bind(becomes)
-            .fetch_one(&mut *owner)
+            .fetch_one(&mut self.owner)
             .await
             .unwrap();
             attempts.push(attempt);
         }
-        self.attempts.insert(table.to_owned(), attempts);
-        let prefixed = |prefix: &str, columns: &[String]| {
-            columns.iter().map(|column| format!("{prefix}.{column}")).collect::<Vec<_>>().join(", ")
-        };
-        let function = FUNCTION
-            .replace("TABLE", table)
-            .replace("COLUMNS", &columns.join(", "))
-            .replace("BECOMES", &prefixed("becomes", &columns))
-            .replace("KEY", &format!("({}) = ({})", prefixed("t", &key), prefixed("was", &key)));
-        owner.execute(AssertSqlSafe(function)).await.unwrap();
+        self.owner.execute(AssertSqlSafe(table.function())).await.unwrap();
     }
 
     /// Every group that there is a policy for.
@@ -432,6 +224,127 @@ impl Tried {
     }
 }
 
+/// What is known of a table.
+struct Table {
+    name: String,
+    columns: Vec<String>,
+    key: Vec<String>,
+    /// The columns that hold ids.
+    ids: Vec<String>,
+    /// Those that a policy of a role that writes asks.
+    asked: Vec<String>,
+    rows: Vec<Row>,
+    /// The ids that [`instead_of`] names.
+    known: Vec<(String, String)>,
+}
+
+impl Table {
+    async fn read(owner: &mut PgConnection, name: &str) -> Self {
+        let of = |what: &str| {
+            format!(
+                "select attname::text from pg_attribute a where attrelid = '{name}'::regclass and attnum > 0 and not attisdropped
+                   and {what} order by attnum"
+            )
+        };
+        let key = of(
+            "exists (select from pg_index i where i.indrelid = a.attrelid and i.indisprimary and attnum = any (i.indkey))",
+        );
+        let asked = of(&format!(
+            "exists (select from pg_policies where tablename = '{name}' and roles::text[] && '{{{}}}'
+                       and concat(qual, with_check) ~ ('\\m' || attname || '\\M'))",
+            ROLES.join(",")
+        ));
+        let rows = strings(owner, format!("select to_jsonb(t)::text from {name} t order by 1")).await;
+        assert!(!rows.is_empty(), "nothing is tried of `{name}`: give the world a row of it");
+        Self {
+            name: name.to_owned(),
+            columns: strings(owner, of("attgenerated = ''")).await,
+            key: strings(owner, key).await,
+            ids: strings(owner, of("atttypid = 'uuid'::regtype")).await,
+            asked: strings(owner, asked).await,
+            rows: rows.iter().map(|row| serde_json::from_str(row).unwrap()).collect(),
+            known: sqlx::query_as(KNOWN).fetch_all(owner).await.unwrap(),
+        }
+    }
+
+    /// A row with what the patch says.
+    fn patched(&self, row: &Row, patch: &Value) -> Row {
+        let mut becomes = row.clone();
+        for (column, value) in
+            patch.as_object().unwrap().iter().filter(|(column, _)| row.contains_key(*column))
+        {
+            let id = self.known.iter().find(|(name, _)| value == name);
+            becomes.insert(column.clone(), id.map_or_else(|| value.clone(), |(_, id)| json!(id)));
+        }
+        becomes
+    }
+
+    /// The row with another value in a column, one for each that is worth a try.
+    fn varied(&self, row: &Row, column: &str) -> impl Iterator<Item = Row> {
+        let mut values = made_up(column);
+        values.push(Value::Null);
+        if self.ids.iter().any(|id| id == column) {
+            values.push(json!(VIEWER));
+            let others: BTreeSet<&str> = self.rows.iter().filter_map(|row| row[column].as_str()).collect();
+            let others = others.into_iter().filter(|other| row[column] != *other).take(2);
+            values.extend(others.map(|other| json!(other)));
+            values.extend((values.len() < 3).then(|| json!(Uuid::nil())));
+        }
+        values.into_iter().map(move |value| {
+            let mut other = row.clone();
+            other.insert(column.to_owned(), value);
+            other
+        })
+    }
+
+    /// What is tried, with the row that it is about and what it shall be.
+    fn attempts(&self, label: &dyn Fn(&Row) -> String) -> Vec<(Attempt, String, String)> {
+        let mut all = Vec::new();
+        let (mut seen, mut labelled) = (BTreeSet::new(), BTreeSet::new());
+        for was in self.rows.iter().take(ROWS) {
+            let (text, whose) = (json!(was).to_string(), label(was));
+            let mut add = |command: &'static str, becomes: Option<&Row>, column: Option<&String>| {
+                let (was, whose) = match becomes {
+                    Some(new) if command == "insert" => ("{}", label(new)),
+                    _ => (text.as_str(), whose.clone()),
+                };
+                let becomes = json!(becomes.unwrap_or(&Row::new())).to_string();
+                if seen.insert((command, was.to_owned(), becomes.clone())) {
+                    let attempt = Attempt { id: 0, command, whose, column: column.cloned() };
+                    all.push((attempt, was.to_owned(), becomes));
+                }
+            };
+            for command in ["select", "lock", "delete"] {
+                add(command, None, None);
+            }
+            add("insert", Some(was), None);
+            let is_varied = labelled.len() < VARIED && labelled.insert(label(was));
+            for patch in instead_of(&self.name) {
+                let becomes = self.patched(was, &patch);
+                for command in ["insert", "update"] {
+                    add(command, Some(&becomes), None);
+                    for column in self.asked.iter().filter(|_| is_varied) {
+                        self.varied(&becomes, column)
+                            .for_each(|other| add(command, Some(&other), Some(column)));
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    fn function(&self) -> String {
+        let of = |prefix: &str, columns: &[String]| {
+            columns.iter().map(|column| format!("{prefix}.{column}")).collect::<Vec<_>>().join(", ")
+        };
+        FUNCTION
+            .replace("TABLE", &self.name)
+            .replace("COLUMNS", &self.columns.join(", "))
+            .replace("BECOMES", &of("becomes", &self.columns))
+            .replace("KEY", &format!("({}) = ({})", of("t", &self.key), of("was", &self.key)))
+    }
+}
+
 /// Tries what is asked of a table until something else comes of it than is due. Neither found nothing nor was refused is let
 /// through, and what a constraint refuses was: policies are asked first.
 const FUNCTION: &str = "
@@ -496,7 +409,8 @@ async fn askers(owner: &mut PgConnection, world: &World) -> Vec<Asker> {
             let gone = if user.disabled_at.is_some() { "disabled " } else { "" };
             let key = if user.is_service { "key of " } else { "" };
             // To upload takes a scanner: of all others some are as good as all.
-            if role == "posture_ingest" && user.kind != ViewerKind::Scanner && !who.starts_with("ADMIN of B") {
+            if role == "posture_ingest" && user.kind != ViewerKind::Scanner && !who.starts_with("ADMIN of B")
+            {
                 continue;
             }
             let partner = world.memberships.iter().find_map(|membership| match *membership {

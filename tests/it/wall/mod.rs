@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, clippy::panic, reason = "helpers fail a test as a test does")]
 
 mod alone;
+mod besides;
 pub(crate) mod builder;
 mod catalogue;
 mod expected;

@@ -34,11 +34,17 @@ const EQUIVALENT: &[&str] = &[
     "customers, changes: using: customers.customer_id -> created_by, place 0",
     // `reads` shows all of it, and more, to the same role.
     "findings, cites: dropped",
-    "findings, cites: using: gate.own_security() -> ",
+    "findings, cites: using: gate.own_security() -> gate.admin_partner()",
+    "findings, cites: using: gate.own_security() -> gate.operator_partner()",
+    "findings, cites: using: gate.own_security() -> gate.enabled_viewer()",
+    "findings, cites: using: gate.own_security() -> NULL::uuid",
     "findings, cites: using: customer_id -> ",
     "findings, cites: using: findings.customer_id -> ",
     "scans, cites: dropped",
-    "scans, cites: using: gate.own_security() -> ",
+    "scans, cites: using: gate.own_security() -> gate.admin_partner()",
+    "scans, cites: using: gate.own_security() -> gate.operator_partner()",
+    "scans, cites: using: gate.own_security() -> gate.enabled_viewer()",
+    "scans, cites: using: gate.own_security() -> NULL::uuid",
     "scans, cites: using: customer_id -> ",
     "scans, cites: using: scans.customer_id -> ",
     // USING asked it of the same viewer: who has no own_security changes nothing by own_decisions, and who has one has the same twice.
@@ -206,38 +212,33 @@ async fn is_noticed(alone: &mut Alone, made: &Break, watches: &mut BTreeMap<Grou
 #[tokio::test]
 async fn every_broken_policy_of_writing_is_noticed() {
     let mut alone = Alone::new().await;
-    let t = std::time::Instant::now();
     let mut watches = BTreeMap::new();
     for group in alone.groups() {
         let tried = alone.tried(&group).await.likely_first();
-        // The few that may, before the many that may not.
         let best = tried.first();
-        eprintln!("{:?} {} {} {} {} {}", t.elapsed(), group.table, group.role, group.command, tried.lets.len(), best.len());
         watches.insert(group, Watch { tried, best });
     }
-    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(alone.owner()).await.unwrap();
-    eprintln!("CPU {}", std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap());
     let breaks = breaks(alone.owner()).await;
-    let (mut unnoticed, mut made) = (Vec::new(), 0);
+    let (mut equivalent, mut unnoticed, mut made) = (Vec::new(), Vec::new(), 0);
     for one in &breaks {
-        let t = std::time::Instant::now();
+        let is_known = EQUIVALENT.iter().any(|begin| one.name.starts_with(begin));
+        if is_known {
+            equivalent.push(&one.name);
+            // That nobody notices it takes everything that is tried, and is tried where more than a usual run is asked for.
+            if !size::is_large() {
+                unnoticed.push(&one.name);
+                continue;
+            }
+        }
         let Some(noticed) = is_noticed(&mut alone, one, &mut watches).await else { continue };
         made += 1;
         if !noticed {
-            unnoticed.push(one.name.clone());
+            unnoticed.push(&one.name);
         }
-        eprintln!("{:?} {} {}", t.elapsed(), if noticed { "noticed" } else { "UNNOTICED" }, one.name);
     }
-    eprintln!("TOTAL {:?}", t.elapsed());
-    let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(alone.owner()).await.unwrap();
-    eprintln!("CPU {}", std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap());
-    eprintln!("CPU self {}", std::fs::read_to_string("/proc/self/stat").unwrap());
-    size::tried("breaks of policies of writing", made);
-    size::tried("breaks of policies of writing that the list shows", made - unnoticed.len());
-    let is_known = |name: &String| EQUIVALENT.iter().any(|begin| name.starts_with(begin));
-    let unknown: Vec<_> = unnoticed.iter().filter(|name| !is_known(name)).collect();
-    assert!(unknown.is_empty(), "{} of {made} breaks changed nothing: {unknown:#?}", unknown.len());
-    let stale: Vec<_> =
-        EQUIVALENT.iter().filter(|begin| !unnoticed.iter().any(|name| name.starts_with(**begin))).collect();
-    assert!(stale.is_empty(), "noticed after all: {stale:?}");
+    assert_eq!(unnoticed, equivalent, "of {made} breaks");
+    for begin in EQUIVALENT {
+        assert!(equivalent.iter().any(|name| name.starts_with(begin)), "no break begins with `{begin}`");
+    }
+    size::tried("breaks of policies of writing, each noticed or equivalent", made);
 }
