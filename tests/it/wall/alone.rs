@@ -446,19 +446,14 @@ async fn the_policies_of_those_who_write_let_this_through_and_no_more() {
         let tried = alone.tried(&group).await;
         count += tried.lets.len();
         writeln!(text, "{} as {}: {}", group.table, group.role, group.command).unwrap();
-        let mut let_through: Vec<(&str, BTreeMap<&str, BTreeMap<&str, usize>>)> = Vec::new();
+        let mut let_through: BTreeMap<(i32, &str, &str), BTreeMap<&str, usize>> = BTreeMap::new();
         for ((asker, attempt), _) in alone.of(&group).zip(&tried.lets).filter(|(_, lets)| **lets) {
-            if let_through.last().is_none_or(|(who, _)| *who != asker.who) {
-                let_through.push((&asker.who, BTreeMap::new()));
-            }
-            let (_, by_command) = let_through.last_mut().unwrap();
-            *by_command.entry(attempt.command).or_default().entry(&attempt.whose).or_default() += 1;
+            let by_whose = let_through.entry((asker.id, &asker.who, attempt.command)).or_default();
+            *by_whose.entry(&attempt.whose).or_default() += 1;
         }
-        for (who, by_command) in let_through {
-            for (command, whose) in by_command {
-                let whose: Vec<_> = whose.iter().map(|(whose, count)| format!("{whose} ({count})")).collect();
-                writeln!(text, "    {who}: {command} {}", whose.join(", ")).unwrap();
-            }
+        for ((_, who, command), by_whose) in let_through {
+            let whose: Vec<_> = by_whose.iter().map(|(whose, count)| format!("{whose} ({count})")).collect();
+            writeln!(text, "    {who}: {command} {}", whose.join(", ")).unwrap();
         }
     }
     size::tried("attempts against policies alone", count);
