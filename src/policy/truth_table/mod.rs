@@ -1,5 +1,6 @@
 //! The gate against its truth table: a second implementation, written from the text, over every combination of facts.
 
+mod callers;
 mod properties;
 mod sentences;
 mod spec;

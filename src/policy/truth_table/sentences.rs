@@ -11,7 +11,8 @@ use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
 use crate::domain::user::{CustomerRole, PartnerRole};
 use crate::policy::{
-    AccessFacts, DataClass, HiddenReason, Subject, Viewer, decide, decide_partner, explain, explain_partner,
+    AccessFacts, DataClass, HiddenReason, Subject, Viewer, decide, decide_partner, explain, explain_exposure,
+    explain_partner,
 };
 
 #[test]
@@ -156,6 +157,24 @@ fn no_sentence_depends_on_what_its_reader_may_not_see() {
                     }
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn who_could_see_is_explained_to_the_customers_own_as_their_activity_and_to_others_in_one_sentence() {
+    let open = Subject { customer: CUSTOMER, access: None, portal_access: PortalAccess::Full };
+    for viewer in viewers() {
+        let (own, said) = (
+            explain(&viewer, DataClass::Activity, &open, HiddenReason::Role),
+            explain_exposure(&viewer, &open, HiddenReason::Role),
+        );
+        match viewer {
+            Viewer::Customer { .. } => assert_eq!(said, own),
+            Viewer::Partner { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => assert_eq!(
+                said,
+                "activity is hidden: who could see a customer's data is told to its own ADMINs only, and nothing lifts that"
+            ),
         }
     }
 }
