@@ -26,7 +26,7 @@ const EQUIVALENT: &[&str] = &[
     "accesses, locks: using: without (o.customer_id = accesses.customer_id)",
     "api_keys, revokes: using: without (m.customer_id = api_keys.customer_id)",
     "scan_schedule_targets, runs: using: without (s.customer_id = scan_schedule_targets.customer_id)",
-    // Any access of the partner's leads through the USING of `operates`, which asks more afterwards; so does the CHECK of this one.
+    // Every access of the partner's opens the USING of `operates` as well, and either CHECK may hold after either USING.
     "customers, changes: using: gate.admin_partner() -> gate.operator_partner(), place 1",
     "customers, changes: using: gate.admin_partner() -> gate.own_decisions(), place 1",
     "customers, changes: using: gate.admin_partner() -> gate.own_security(), place 1",
