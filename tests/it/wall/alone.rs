@@ -448,8 +448,8 @@ async fn the_policies_of_those_who_write_let_this_through_and_no_more() {
         count += tried.lets.len();
         // Where one thing more and another one less is let through, no count below says so.
         let digest = Sha256::digest(tried.lets.iter().map(|&lets| u8::from(lets)).collect::<Vec<_>>());
-        let digest: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        writeln!(text, "{} as {}: {}, digest {digest}", group.table, group.role, group.command).unwrap();
+        let digest = u32::from_be_bytes(*digest.first_chunk().unwrap());
+        writeln!(text, "{} as {}: {}, digest {digest:08x}", group.table, group.role, group.command).unwrap();
         let mut let_through: BTreeMap<(i32, &str, &str), BTreeMap<&str, usize>> = BTreeMap::new();
         for ((asker, attempt), _) in alone.of(&group).zip(&tried.lets).filter(|(_, lets)| **lets) {
             let by_whose = let_through.entry((asker.id, &asker.who, attempt.command)).or_default();
