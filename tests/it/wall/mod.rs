@@ -2,6 +2,8 @@
 
 #![expect(clippy::indexing_slicing, clippy::panic, reason = "helpers fail a test as a test does")]
 
+mod alone;
+mod besides;
 pub(crate) mod builder;
 mod catalogue;
 mod expected;
@@ -15,4 +17,5 @@ mod roles;
 mod sales;
 mod scans;
 pub(crate) mod worlds;
+mod write_mutants;
 mod writes;

@@ -202,7 +202,7 @@ fn words<'r>(rule: &'r str, word: &'r str) -> impl Iterator<Item = usize> {
 }
 
 /// A rule that asks another column of ids of its table, at each place and with each of them.
-fn other_columns(rule: &str, table: &str, ids: &[String]) -> Vec<(String, String)> {
+pub(super) fn other_columns(rule: &str, table: &str, ids: &[String]) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for column in ids {
         // Alone, or with the table's name.

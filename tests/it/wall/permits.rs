@@ -24,14 +24,14 @@ const ROWS: usize = 24;
 const VALUES: usize = 3;
 
 /// Somebody of the world, in a role.
-pub(super) struct Asker {
-    pub(super) role: &'static str,
-    pub(super) who: String,
+struct Asker {
+    role: &'static str,
+    who: String,
     viewer: String,
 }
 
 /// Something that is tried on one row.
-pub(super) struct Attempt {
+struct Attempt {
     command: &'static str,
     /// Whose the row is.
     whose: String,
@@ -39,9 +39,9 @@ pub(super) struct Attempt {
 }
 
 /// What is tried, by role and table.
-pub(super) type Attempts = BTreeMap<(&'static str, String), Vec<Attempt>>;
+type Attempts = BTreeMap<(&'static str, String), Vec<Attempt>>;
 /// By command and by whose row: how many rows the policies let through.
-pub(super) type Permits = BTreeMap<(&'static str, String), usize>;
+type Permits = BTreeMap<(&'static str, String), usize>;
 
 /// Two partners under a distributor, a partner that has nobody yet, customers on different terms, and one that was sold nothing.
 pub(super) fn small() -> World {
@@ -124,7 +124,7 @@ pub(super) async fn held(world: &World) -> (TestDatabase, PgConnection) {
 }
 
 /// What a user of the world is called in the list.
-fn named(world: &World, user: UserId, kind: ViewerKind) -> String {
+pub(super) fn named(world: &World, user: UserId, kind: ViewerKind) -> String {
     let partner = |id| world.partners.iter().find(|row| row.id == id).unwrap().name.clone();
     let customer = |id| world.customers.iter().find(|row| row.customer_id == id).unwrap().name.clone();
     let place = world.memberships.iter().find_map(|membership| match *membership {
@@ -142,7 +142,7 @@ fn named(world: &World, user: UserId, kind: ViewerKind) -> String {
 }
 
 /// Everybody, in every role.
-pub(super) fn askers(world: &World) -> Vec<Asker> {
+fn askers(world: &World) -> Vec<Asker> {
     let asker =
         |role, who: &str, viewer: &str| Asker { role, who: who.to_owned(), viewer: viewer.to_owned() };
     let mut askers = vec![asker("posture_worker", "nobody", "")];
@@ -162,7 +162,7 @@ pub(super) fn askers(world: &World) -> Vec<Asker> {
     askers
 }
 
-async fn strings(owner: &mut PgConnection, sql: String) -> Vec<String> {
+pub(super) async fn strings(owner: &mut PgConnection, sql: String) -> Vec<String> {
     sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(owner).await.unwrap()
 }
 
@@ -304,8 +304,8 @@ impl Table {
     }
 }
 
-/// Everything that is tried.
-pub(super) async fn attempts(owner: &mut PgConnection, world: &World) -> Attempts {
+/// Says of a row whose it is.
+pub(super) fn labels(world: &World) -> impl Fn(&Map<String, Value>) -> String + use<> {
     let names: BTreeMap<String, String> = world
         .partners
         .iter()
@@ -313,13 +313,18 @@ pub(super) async fn attempts(owner: &mut PgConnection, world: &World) -> Attempt
         .chain(world.customers.iter().map(|row| (row.customer_id.to_string(), row.name.clone())))
         .chain(world.users.iter().map(|row| (row.id.to_string(), named(world, row.id, row.kind))))
         .collect();
-    let label = |row: &Map<String, Value>| {
+    move |row| {
         let known =
             |column: &&str| row.get(*column).and_then(Value::as_str).and_then(|id| names.get(id)).cloned();
         let found: BTreeSet<String> =
             ["customer_id", "partner_id", "parent_id", "user_id", "id"].iter().filter_map(known).collect();
         found.into_iter().collect::<Vec<_>>().join(" and ")
-    };
+    }
+}
+
+/// Everything that is tried.
+async fn attempts(owner: &mut PgConnection, world: &World) -> Attempts {
+    let label = labels(world);
     let mut all = Attempts::new();
     for role in ROLES {
         let tables = strings(
@@ -341,7 +346,7 @@ pub(super) async fn attempts(owner: &mut PgConnection, world: &World) -> Attempt
 }
 
 /// Opens a transaction of the owner in which attempts can be made, after `sql`.
-pub(super) async fn begin(owner: &mut PgConnection, sql: &str) {
+async fn begin(owner: &mut PgConnection, sql: &str) {
     // Says how many rows, or which SQLSTATE, and takes back what it did.
     let attempt = "create function public.attempt(statement text) returns text language plpgsql as $$
         declare n bigint;
@@ -360,7 +365,7 @@ pub(super) async fn begin(owner: &mut PgConnection, sql: &str) {
 
 /// What somebody is let do to a table in the open transaction: neither nothing was found nor the right was denied. What fails
 /// otherwise was let through: policies are asked before constraints.
-pub(super) async fn permits(owner: &mut PgConnection, asker: &Asker, attempts: &[Attempt]) -> Permits {
+async fn permits(owner: &mut PgConnection, asker: &Asker, attempts: &[Attempt]) -> Permits {
     let opening = format!("set local role {}; set local app.viewer = '{}'", asker.role, asker.viewer);
     owner.execute(AssertSqlSafe(opening)).await.unwrap();
     let statements: Vec<&str> = attempts.iter().map(|attempt| attempt.sql.as_str()).collect();
