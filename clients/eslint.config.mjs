@@ -64,6 +64,7 @@ const operations = clients.map(client => ({
         VariableDefinition: 'camelCase',
         'OperationDefinition[operation=query]': { style: 'PascalCase', requiredSuffixes: ['Query'] },
         'OperationDefinition[operation=mutation]': { style: 'PascalCase', requiredSuffixes: ['Mutation'] },
+        'OperationDefinition[operation=subscription]': { style: 'PascalCase', requiredSuffixes: ['Subscription'] },
         FragmentDefinition: { requiredPattern: /^[A-Z][A-Za-z]*_[a-z][A-Za-z]*$/ },
       },
     ],

@@ -41,14 +41,16 @@ pub(super) const BESIDES: &str = "
     update scan_schedules s
         set enabled = c.name <> 'Crown', next_run_at = timestamptz 'NOW' + case c.name when 'Bolt' then interval '1 hour' else '-1 hour' end
         from customers c where c.customer_id = s.customer_id and c.name <> 'Elm';
-    insert into scans (customer_id, id, profile, trigger, status, requested_at, schedule_id, due_at, attempts, lease_expires_at)
+    insert into scans (customer_id, id, profile, trigger, status, requested_at, schedule_id, due_at, attempts, lease_expires_at,
+                       begun_at)
         select s.customer_id, md5(s.id::text || x.*::text)::uuid, 'text', x.trigger, x.status, 'NOW',
                case x.trigger when 'SCHEDULED' then s.id end, case x.trigger when 'SCHEDULED' then s.next_run_at end,
-               x.attempts, timestamptz 'NOW' + x.lease
-        from scan_schedules s, (values ('SCHEDULED', 'QUEUED', null::smallint, null::interval), ('MANUAL', 'QUEUED', null, null),
-                                       ('MANUAL', 'QUEUED', 3, '-1 hour'), ('MANUAL', 'RUNNING', 2, '-1 hour'),
-                                       ('MANUAL', 'RUNNING', 3, '1 hour'), ('MANUAL', 'FAILED', 3, '-1 hour'),
-                                       ('MANUAL', 'SUCCEEDED', 3, '-1 hour')) x (trigger, status, attempts, lease)
+               x.attempts, timestamptz 'NOW' + x.lease, timestamptz 'NOW' + x.begun
+        from scan_schedules s, (values ('SCHEDULED', 'QUEUED', null::smallint, null::interval, null::interval),
+                                       ('MANUAL', 'QUEUED', null, null, null),
+                                       ('MANUAL', 'QUEUED', 3, '-1 hour', '-2 hours'), ('MANUAL', 'RUNNING', 2, '-1 hour', '-2 hours'),
+                                       ('MANUAL', 'RUNNING', 3, '1 hour', '-2 hours'), ('MANUAL', 'FAILED', 3, '-1 hour', null),
+                                       ('MANUAL', 'SUCCEEDED', 3, '-1 hour', '-2 hours')) x (trigger, status, attempts, lease, begun)
         where s.next_run_at is not null;
     insert into scan_schedules
         select n.* from scan_schedules s, jsonb_populate_record(s, jsonb_build_object('id', md5(s.id::text), 'next_run_at', null)) n;

@@ -56,6 +56,7 @@ const EQUIVALENT: &[&str] = &[
     "security_settings, changes: with check: gate.own_security() -> gate.own_decisions()",
     "sla_policies, changes: with check: gate.own_security() -> gate.own_decisions()",
     "users, disables: with check: gate.own_security() -> gate.own_decisions()",
+    "accesses, changes: with check: without gate.is_person()",
     "customer_users, changes: with check: without gate.is_person()",
     "security_settings, changes: with check: without gate.is_person()",
     "users, disables: with check: without gate.is_person()",
