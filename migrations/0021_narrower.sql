@@ -73,6 +73,10 @@ begin
     else
         customer := new.customer_id;
     end if;
+    -- An older snapshot would not see what the one before has done.
+    if pg_catalog.current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'an ADMIN is taken away in another isolation' using errcode = 'insufficient_privilege';
+    end if;
     perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('admins ' || customer, 0));
     if not exists (select from public.customer_users m join public.users u on u.id = m.user_id
                    where m.customer_id = customer and m.role = 'ADMIN' and u.disabled_at is null and not u.is_service) then
@@ -98,3 +102,30 @@ revoke create on schema gate from posture_policy;
 alter policy scans on finding_history
     with check (customer_id = any ((select gate.scanner_customers())::uuid[]) and partner_id is null
                 and actor_id = (select gate.enabled_viewer()));
+
+-- ---------------------------------------------------------------- whose name stands in a log
+
+-- Whoever writes an event is the one it names, and a customer's decision stands in a partner's log as that customer's alone.
+alter policy records on customer_audit_events
+    with check (actor_id = (select gate.enabled_viewer())
+                and (customer_id = (select gate.own_decisions())
+                     or partner_id = (select coalesce(gate.admin_partner(), gate.operator_partner()))
+                        and exists (select from customers c where c.customer_id = customer_audit_events.customer_id)));
+alter policy records on partner_audit_events
+    with check (actor_id = (select gate.enabled_viewer())
+                and (partner_id = (select gate.admin_partner())
+                     or customer_id = (select gate.own_decisions())
+                        and exists (select from accesses a
+                                    where a.partner_id = partner_audit_events.partner_id
+                                      and a.customer_id = partner_audit_events.customer_id)));
+alter policy operates on partner_audit_events
+    with check (actor_id = (select gate.enabled_viewer()) and partner_id = (select gate.operator_partner()));
+alter policy founds on partner_audit_events
+    with check (actor_id = (select gate.enabled_viewer()) and gate.founds(partner_id));
+alter policy prices on partner_audit_events
+    with check (actor_id = (select gate.enabled_viewer()) and (select gate.is_platform_admin()) and action = 'pricing.changed'
+                and customer_id is null);
+-- A scanner says what became of scans, and nothing else.
+alter policy scans on customer_audit_events
+    with check (customer_id = any ((select gate.scanner_customers())::uuid[]) and partner_id is null and actor_id is null
+                and action like 'scan.%');

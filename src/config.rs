@@ -211,10 +211,10 @@ pub struct LiveArgs {
     #[arg(long, env = "LIVE_CONNECTIONS", value_name = "N", default_value_t = 2_000)]
     pub live_connections: u32,
     /// Open connections for live events of one user at most
-    #[arg(long, env = "LIVE_CONNECTIONS_PER_USER", value_name = "N", default_value_t = 50)]
+    #[arg(long, env = "LIVE_CONNECTIONS_PER_USER", value_name = "N", default_value_t = 20)]
     pub live_connections_per_user: u32,
     /// Operations under way on one WebSocket at most
-    #[arg(long, env = "LIVE_OPERATIONS", value_name = "N", default_value_t = 20)]
+    #[arg(long, env = "LIVE_OPERATIONS", value_name = "N", default_value_t = 10)]
     pub live_operations: usize,
     /// Seconds between two signs of life on a connection with nothing to tell
     #[arg(long, env = "LIVE_KEEP_ALIVE", value_name = "SECONDS", default_value_t = 15)]
@@ -242,9 +242,9 @@ impl From<LiveArgs> for LiveLimits {
 pub struct LiveLimits {
     /// Connections in all. Default 2,000.
     pub connections: u32,
-    /// Connections of one user. Default 50.
+    /// Connections of one user. Default 20.
     pub connections_per_user: u32,
-    /// Operations under way on one WebSocket. Default 20.
+    /// Operations under way on one WebSocket. Default 10.
     pub operations: usize,
     /// How long a WebSocket may take to say who it is. Default 10 seconds.
     pub init_timeout: Duration,
@@ -260,8 +260,8 @@ impl Default for LiveLimits {
     fn default() -> Self {
         Self {
             connections: 2_000,
-            connections_per_user: 50,
-            operations: 20,
+            connections_per_user: 20,
+            operations: 10,
             init_timeout: Duration::from_secs(10),
             keep_alive: Duration::from_secs(15),
             idle: Duration::from_mins(10),

@@ -243,7 +243,9 @@ impl Executor {
         let told = whole.batches().drive(async {
             match whole.signed_in().await {
                 Ok(Some(asker)) if self.allows(run.origin, Some(&asker.viewer)) => Ok(stream.next().await),
-                Ok(_) => Err(Event::Gone),
+                // Not the end, which a hidden change would bring about as well as another.
+                Ok(Some(_)) => Err(Event::Silent),
+                Ok(None) => Err(Event::Gone),
                 Err(_) => Err(Event::Failed),
             }
         });

@@ -113,11 +113,16 @@ async fn upload(
     // What a refusal tells a partner's user.
     let showing = Arc::new(Showing::default());
     let request = request_id(&headers);
+    let user = match subject(&state, &headers) {
+        Ok(user) => user,
+        Err(refusal) => return refusal.into_response(),
+    };
     let upload = async {
-        let user = subject(&state, &headers)?;
         let opened = open(&state, user, key(id), &showing).await?;
         let (customer, found) = (opened.customer.id, opened.found.id);
         opened.writer.rollback().await?;
+        // That the file is read at all tells that there is a record for it, also to who hangs up then.
+        tell(&state, user, &showing, request).await?;
         let declared = Declared::of(query.as_deref(), &headers, state.limits)?;
         let name = Name { customer, evidence: found, object: Uuid::new_v4() };
         let kept = keep(&state, name, declared.media, body).await?;
@@ -138,26 +143,15 @@ async fn upload(
     match upload.await {
         // The customer's log tells of it.
         Ok(response) => response,
-        Err(refusal) => told(&state, &headers, &showing, request, refusal).await.into_response(),
+        Err(refusal) => tell(&state, user, &showing, request).await.err().unwrap_or(refusal).into_response(),
     }
 }
 
-/// A refusal that may be told, because what it tells of a record is recorded for the customer, as what GraphQL shows.
-async fn told(
-    state: &EvidenceState,
-    headers: &HeaderMap,
-    showing: &Showing,
-    request: Uuid,
-    refusal: Refusal,
-) -> Refusal {
-    let (Some(reads), Ok(user)) = (showing.take(request, None), subject(state, headers)) else {
-        return refusal;
-    };
+/// Records for the customer what is told of a record from here on, as what GraphQL shows.
+async fn tell(state: &EvidenceState, user: UserId, showing: &Showing, request: Uuid) -> Result<(), Refusal> {
+    let Some(reads) = showing.take(request, None) else { return Ok(()) };
     let snapshot = Snapshot::new(state.database.clone(), Some(user), state.clock.now());
-    match snapshot.finish_recording(&reads).await {
-        Ok(()) => refusal,
-        Err(error) => error.into(),
-    }
+    Ok(snapshot.finish_recording(&reads).await?)
 }
 
 /// Who sends a file, and in which request.

@@ -122,7 +122,10 @@ impl Changes<'_> {
             });
             let said = format!("{email} as {}", CustomerRole::Admin);
             let (action, new_value) = ("customer.user_invited", Some(said.as_str()));
-            record(self, &Event { action, new_value, ..Event::default() });
+            // Who they are is the customer's security configuration: the partner's own log says that it was done.
+            self.record_for_partner(customer.created_by, None, &Event { action, ..Event::default() });
+            let event = Event { action, new_value, ..Event::default() };
+            self.record_for_customer(customer.id, Some(customer.created_by), &event);
         }
         self
     }

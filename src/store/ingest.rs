@@ -217,7 +217,7 @@ impl Upload<'_> {
         }
         let scan = match self.registration.order {
             Some(order) => order.scan,
-            None => self.scan().await?,
+            None => ScanId(self.new_id()),
         };
         let assets = self.assets(run).await?;
         let new = self.findings(run, &assets).await?;
@@ -269,8 +269,7 @@ impl Upload<'_> {
     }
 
     /// A scan that nobody asked for, for the results that came.
-    async fn scan(&mut self) -> Result<ScanId, StoreError> {
-        let scan = ScanId(self.new_id());
+    async fn scan(&mut self, scan: ScanId) -> Result<(), StoreError> {
         let profile = match self.format {
             Format::Sarif => "sarif",
             Format::CycloneDx => "cyclonedx",
@@ -287,28 +286,14 @@ impl Upload<'_> {
         )
         .execute(self.writer.connection()?)
         .await?;
-        Ok(scan)
+        Ok(())
     }
 
-    /// The report, with the counts as this scan leaves them, the mark of the latest upload, and the audit event.
+    /// The audit event, the scan where nobody asked for one, the report with the counts as this scan leaves them, and the mark of the
+    /// latest upload. The event comes first: whoever asks for a scan locks the customer's log before what is metered, too, and two
+    /// that lock in different orders wait for each other in a circle.
     async fn record(&mut self, run: &Run, applied: &AppliedRun) -> Result<(), StoreError> {
         let customer = self.registration.customer.0;
-        // A scan that was asked for has one report for all of the document.
-        if self.registration.order.is_none() {
-            let report = Reported { tools: Some(run.tool.clone()), new: applied.new, fixed: applied.fixed };
-            lease::report(self.writer, (self.registration.customer, applied.scan), &report).await?;
-        }
-        sqlx::query!(
-            "insert into latest_uploads (customer_id, tool, target, digest, scan_id) values ($1, $2, $3, $4, $5)
-             on conflict (customer_id, tool, target) do update set digest = excluded.digest, scan_id = excluded.scan_id",
-            customer,
-            run.tool,
-            run.target,
-            self.digest.as_slice(),
-            applied.scan.0,
-        )
-        .execute(self.writer.connection()?)
-        .await?;
         let mut summary = format!(
             "{}: {} findings, {} new, {} fixed",
             run.tool, applied.findings, applied.new, applied.fixed
@@ -324,6 +309,23 @@ impl Upload<'_> {
             self.now,
             self.registration.scanner,
             summary,
+        )
+        .execute(self.writer.connection()?)
+        .await?;
+        // A scan that was asked for has one report for all of the document.
+        if self.registration.order.is_none() {
+            self.scan(applied.scan).await?;
+            let report = Reported { tools: Some(run.tool.clone()), new: applied.new, fixed: applied.fixed };
+            lease::report(self.writer, (self.registration.customer, applied.scan), &report).await?;
+        }
+        sqlx::query!(
+            "insert into latest_uploads (customer_id, tool, target, digest, scan_id) values ($1, $2, $3, $4, $5)
+             on conflict (customer_id, tool, target) do update set digest = excluded.digest, scan_id = excluded.scan_id",
+            customer,
+            run.tool,
+            run.target,
+            self.digest.as_slice(),
+            applied.scan.0,
         )
         .execute(self.writer.connection()?)
         .await?;

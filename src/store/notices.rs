@@ -81,7 +81,7 @@ impl Database {
         let mut listener = PgListener::connect_with(&pool).await?;
         // A lost connection is told to the streams, so it must not be mended in silence.
         listener.eager_reconnect(false);
-        listener.listen(CHANNEL).await?;
+        tokio::time::timeout(PATIENCE, listener.listen(CHANNEL)).await.map_err(|_| StoreError::Closed)??;
         Ok(Notices { listener })
     }
 }

@@ -139,12 +139,17 @@ impl Documents {
     /// Those of manifests, parsed. Nothing here holds them against the schema: `Executor::trusting` does.
     ///
     /// # Errors
-    /// The first that is no GraphQL.
+    /// The first that is no GraphQL, or has an id that another one has.
     pub fn trusting(manifests: Manifests, ad_hoc: AdHoc) -> Result<Self, Unfit> {
         let mut trusted: HashMap<String, OfClient> = HashMap::new();
+        let mut texts: HashMap<String, String> = HashMap::new();
         for (client, entries) in manifests {
             let of_client = trusted.entry(client.clone()).or_default();
             for (id, text) in entries {
+                // A client need not say which one it is.
+                if texts.insert(id.clone(), text.clone()).is_some_and(|other| other != text) {
+                    return Err(Unfit::new(&client, &id, "the same id names another document as well"));
+                }
                 let parsed = parse_query(&text).map_err(|error| Unfit {
                     client: client.clone(),
                     id: id.clone(),

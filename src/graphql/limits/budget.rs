@@ -160,14 +160,17 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// What a fragment amounts to; one that does not exist amounts to nothing, and validation says so.
+    /// What a fragment amounts to. One that does not exist amounts to a field, so that a document which spreads it over and over is one of many
+    /// fields to whoever walks through it afterwards; validation says that it is not there.
     fn fragment(&mut self, name: &'a Name, level: usize) -> Result<Cost, Excess> {
         match self.known.get(name.as_str()) {
             Some(Some(cost)) => return Ok(*cost),
             Some(None) => return Err(Excess::cycle(name)),
             None => {}
         }
-        let Some(fragment) = self.document.fragments.get(name) else { return Ok(Cost::default()) };
+        let Some(fragment) = self.document.fragments.get(name) else {
+            return Ok(Cost { fields: 1, own_fields: 1, complexity: 1, ..Cost::default() });
+        };
         self.known.insert(name, None);
         let cost = self
             .selections(&fragment.node.selection_set.node, level)?

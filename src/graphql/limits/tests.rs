@@ -198,6 +198,19 @@ async fn fragment_fan_out_is_refused_before_validation() {
     assert_eq!(message, format!("the document's number of root fields is {}; the limit is 20", 1_u64 << 40));
 }
 
+/// Whoever walks through every spread would be at it for ever: here, in `once`, in `inputs` and in async-graphql.
+#[tokio::test]
+async fn fan_out_to_a_fragment_that_is_not_there_is_refused_before_anybody_walks_through_it() {
+    for (kind, ty) in [("query", "Query"), ("mutation", "Mutation"), ("subscription", "Subscription")] {
+        let mut query = format!("{kind} {{ ...F0 }}");
+        for link in 0..90 {
+            let _ = write!(query, " fragment F{link} on {ty} {{ ...F{0} ...F{0} }}", link + 1);
+        }
+        query += &format!(" fragment F90 on {ty} {{ ...Nope ...Nope }}");
+        assert_eq!(code(Limits::default(), query).await.as_deref(), Some("TOO_MANY_FIELDS"), "{kind}");
+    }
+}
+
 #[tokio::test]
 async fn many_operations_share_one_budget() {
     let mut query = String::new();

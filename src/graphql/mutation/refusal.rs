@@ -123,6 +123,8 @@ impl Refusal {
     #[must_use]
     pub fn without_why(self) -> Self {
         Self {
+            // Which refusal it was tells of the state that it met.
+            code: RefusalCode::NotPermitted,
             message: "this was refused before, and why is not yours to see any more: send it again with another Idempotency-Key"
                 .to_owned(),
             field: None,

@@ -14,7 +14,7 @@ use super::refusal::Refusal;
 use crate::domain::ids::{CustomerId, UserId};
 use crate::graphql::error::{for_people, forbidden, internal, no_randomness, unauthenticated};
 use crate::graphql::session::{Sessions, root_field};
-use crate::policy::{Operation, Subject, Viewer, decide};
+use crate::policy::{DataClass, Operation, Subject, Viewer, decide};
 use crate::store::change::Author;
 use crate::store::idempotency::{self, Key, Known};
 use crate::store::portal::lock_customer;
@@ -235,7 +235,9 @@ impl Writing<'_> {
         };
         let mut of: Vec<_> =
             locked.iter().filter(|subject| is_past(operation, &asker.viewer, subject)).collect();
-        if !outcome.as_ref().is_err_and(Refusal::is_told) {
+        // To who operates a customer, that something is not there tells of what is.
+        let operates = matches!(operation.refusal_tells(), Some((DataClass::SecurityConfig, _)));
+        if !outcome.as_ref().is_err_and(|refusal| operates || refusal.is_told()) {
             of.clear();
         }
         note_told(sessions, operation, &asker.viewer, &of);

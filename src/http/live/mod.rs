@@ -30,15 +30,15 @@ pub struct LiveDoor {
     live: Live,
     limits: LiveLimits,
     places: Arc<Semaphore>,
-    of_users: Arc<Mutex<HashMap<UserId, u32>>>,
+    of_users: Arc<Mutex<HashMap<Option<UserId>, u32>>>,
     stopping: Arc<watch::Sender<bool>>,
 }
 
 /// A connection's place among those of one user.
 #[derive(Debug)]
 struct Seat {
-    user: UserId,
-    of_users: Arc<Mutex<HashMap<UserId, u32>>>,
+    user: Option<UserId>,
+    of_users: Arc<Mutex<HashMap<Option<UserId>, u32>>>,
 }
 
 impl Drop for Seat {
@@ -111,11 +111,14 @@ impl LiveDoor {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// A place for one connection more of a user.
-    fn seat(&self, user: UserId) -> Option<Seat> {
+    /// A place for one connection more of a user. All who are nobody in particular are one, with a tenth of all places.
+    fn seat(&self, user: Option<UserId>) -> Option<Seat> {
+        let limits = &self.limits;
+        let most =
+            if user.is_some() { limits.connections_per_user } else { (limits.connections / 10).max(1) };
         let mut of_users = self.of_users.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = of_users.entry(user).or_default();
-        if *taken >= self.limits.connections_per_user {
+        if *taken >= most {
             return None;
         }
         *taken += 1;

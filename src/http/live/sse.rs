@@ -40,12 +40,8 @@ pub(in crate::http) async fn events(
             "the gateway has no place for another live connection",
         );
     };
-    let seat = match pass.map(|pass| app.live.seat(pass.user)) {
-        Some(None) => {
-            return too_many(StatusCode::TOO_MANY_REQUESTS, "too many live connections of one user");
-        }
-        Some(seat) => seat,
-        None => None,
+    let Some(seat) = app.live.seat(pass.map(|pass| pass.user)) else {
+        return too_many(StatusCode::TOO_MANY_REQUESTS, "too many live connections of one user");
     };
     match Stream::open(app, Asked { pass, placement, graphql }, true).await {
         Ok(stream) => {
@@ -107,7 +103,7 @@ struct Open {
     /// What is still sent after that.
     last: VecDeque<sse::Event>,
     _place: OwnedSemaphorePermit,
-    _seat: Option<Seat>,
+    _seat: Seat,
 }
 
 impl Open {

@@ -16,7 +16,8 @@ use crate::http::App;
 use crate::http::auth::{Pass, SignInError, TokenError};
 use crate::store::StoreError;
 
-/// How often an event that cannot be read is tried again, with a pause that doubles: about ten seconds in all.
+/// How often who listens is looked up again, where that fails, with a pause that doubles: about ten seconds in all. What has changed is
+/// tried until it can be read.
 const ATTEMPTS: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(1);
@@ -109,10 +110,11 @@ impl Stream {
                     return Ok(response);
                 }
                 Ok(None) => self.failures = 0,
-                Err(Ended::Failing) if self.failures < ATTEMPTS => {
+                // It may be a change that is hidden: a stream that ended over it would tell that there was one.
+                Err(Ended::Failing) if change != Change::User || self.failures < ATTEMPTS => {
                     self.listening.put_back(change);
                     tokio::time::sleep((FIRST_PAUSE * 2_u32.pow(self.failures.min(8))).min(LAST_PAUSE)).await;
-                    self.failures += 1;
+                    self.failures = self.failures.saturating_add(1);
                 }
                 Err(ended) => return Err(ended),
             }

@@ -82,7 +82,7 @@ enum Phase {
     /// Not yet.
     Silent { until: Instant },
     /// Somebody, or nobody in particular.
-    Open { pass: Option<Pass>, _seat: Option<Seat> },
+    Open { pass: Option<Pass>, _seat: Seat },
 }
 
 /// One connection.
@@ -270,11 +270,7 @@ impl Connection {
             SignInError::Token(error) => Closing(4403, error.to_string().into()),
             SignInError::Store(_) => Closing::of(Ended::Failing),
         })?;
-        let seat = match pass.map(|pass| app.live.seat(pass.user)) {
-            Some(None) => return Err(Closing::FULL.into()),
-            Some(seat) => seat,
-            None => None,
-        };
+        let seat = app.live.seat(pass.map(|pass| pass.user)).ok_or(Closing::FULL)?;
         if let Some(pass) = pass {
             let listening = look_after(app, pass).await.map_err(|_| Closing::of(Ended::Failing))?;
             // From here on a change is noticed; so whatever came before is seen by this look.
