@@ -360,7 +360,12 @@ async fn a_refusal_that_a_key_keeps_is_told_again_only_while_the_gate_shows_it()
         app.forget_what_was_shown().await;
         let reply = admin.ask(&document).await;
         let error = &reply.body["data"]["setSlaPolicy"]["userErrors"][0];
-        assert_eq!((&error["code"], &error["field"]), (&json!("NO_CHANGE"), &Value::Null), "{}", reply.text);
+        assert_eq!(
+            (&error["code"], &error["field"]),
+            (&json!("NOT_PERMITTED"), &Value::Null),
+            "{}",
+            reply.text
+        );
         assert!(!reply.text.contains("policy is"), "{}", reply.text);
         assert_eq!(recorded(&app).await, [], "{model}");
     }

@@ -110,8 +110,9 @@ pub(super) fn instead_of(table: &str) -> Vec<Value> {
             vec![json!({}), json!({"user_id": "@birch's admin"}), json!({"user_id": "@cedar's admin"})]
         }
         "partner_audit_events" => vec![
-            json!({"action": "pricing.changed", "customer_id": null}),
-            json!({"partner_id": "@fir", "customer_id": null}),
+            json!({"actor_id": VIEWER}),
+            json!({"actor_id": VIEWER, "action": "pricing.changed", "customer_id": null}),
+            json!({"actor_id": VIEWER, "partner_id": "@fir", "customer_id": null}),
         ],
         "partner_users" => vec![json!({"partner_id": "@fir", "role": "ADMIN"})],
         "quotes" => vec![json!({"accepted_at": null}), json!({"accepted_at": now})],

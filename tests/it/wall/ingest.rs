@@ -81,10 +81,13 @@ async fn copy(owner: &mut PgConnection, table: &str, customer: CustomerId, scann
     let told = ["finding_history", "customer_audit_events"];
     let own = if told.contains(&table) { "and partner_id is null" } else { "" };
     // And what it writes about findings it writes in its own name.
-    let as_whom = if table == "finding_history" {
-        format!("to_jsonb(t) || '{{\"actor_id\": \"{scanner}\"}}'")
-    } else {
-        "to_json(t)".to_owned()
+    let as_whom = match table {
+        "finding_history" => format!("to_jsonb(t) || '{{\"actor_id\": \"{scanner}\"}}'"),
+        // An event names no user, and tells of scans alone.
+        "customer_audit_events" => {
+            r#"to_jsonb(t) || '{"actor_id": null, "action": "scan.results_ingested"}'"#.to_owned()
+        }
+        _ => "to_json(t)".to_owned(),
     };
     let row: String = sqlx::query_scalar(AssertSqlSafe(format!(
         "select ({as_whom})::text from {table} t where customer_id = '{customer}' {own} limit 1"

@@ -60,7 +60,8 @@ const EQUIVALENT: &[&str] = &[
     "customer_users, changes: with check: without gate.is_person()",
     "security_settings, changes: with check: without gate.is_person()",
     "users, disables: with check: without gate.is_person()",
-    // Row security of partner_users and of customer_users shows no others to the one who asks.
+    // Row security of accesses, of partner_users and of customer_users shows no others to the one who asks.
+    "partner_audit_events, records: with check: without (a.customer_id = partner_audit_events.customer_id)",
     "operator_assignments, assigns: with check: without (m.partner_id = ( SELECT gate.admin_partner() ",
     "users, disables: using: gate.own_security() -> gate.own_decisions()",
     "users, disables: using: without (m.partner_id = ( SELECT gate.admin_partner() ",

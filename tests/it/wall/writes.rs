@@ -157,21 +157,31 @@ async fn an_access_lives_once() {
     assert_eq!(attempt(&mut gateway, RivalAdmin, &sql).await, Ok(0));
 }
 
+/// The viewer of the transaction, in SQL.
+const WHOEVER_ASKS: &str = "nullif(current_setting('app.viewer', true), '')::uuid";
+
 #[tokio::test]
 async fn events_are_added_to_the_own_logs_alone_and_never_changed() {
     let Wall { mut gateway, cast, database: _database } = wall().await;
     let record = |log: &str, owner: &str, id| {
         format!(
-            "insert into {log}_audit_events ({log}_id, id, at, actor, action) \
-             values ('{id}', gen_random_uuid(), now(), 'a', '{owner}')"
+            "insert into {log}_audit_events ({log}_id, id, at, actor, actor_id, action) \
+             values ('{id}', gen_random_uuid(), now(), 'a', {WHOEVER_ASKS}, '{owner}')"
         )
     };
     let told = |customer: &str, partner: &str| {
         format!(
-            "insert into customer_audit_events (customer_id, partner_id, id, at, actor, action) \
-             values ('{customer}', '{partner}', gen_random_uuid(), now(), 'a', 'told')"
+            "insert into customer_audit_events (customer_id, partner_id, id, at, actor, actor_id, action) \
+             values ('{customer}', '{partner}', gen_random_uuid(), now(), 'a', {WHOEVER_ASKS}, 'told')"
         )
     };
+    let decided = |partner: &str, customer: &str| {
+        format!(
+            "insert into partner_audit_events (partner_id, customer_id, id, at, actor, actor_id, action) \
+             values ('{partner}', '{customer}', gen_random_uuid(), now(), 'a', {WHOEVER_ASKS}, 'decided')"
+        )
+    };
+    let in_anothers_name = |sql: &str| sql.replace(WHOEVER_ASKS, "gen_random_uuid()");
     let (birch, cedar) = (cast.birch.to_string(), cast.cedar.to_string());
     let (acme, dune) = (cast.acme.customer.to_string(), cast.dune.customer.to_string());
     let denied = || Err(DENIED.to_owned());
@@ -188,8 +198,15 @@ async fn events_are_added_to_the_own_logs_alone_and_never_changed() {
         (Persona::PartnerAdmin, record("partner", "rival", &cedar), denied()),
         (Persona::PartnerAdmin, record("customer", "of a rival", &dune), denied()),
         // A customer's decision stands in its partner's log, too.
-        (Persona::FullPortalAdmin, record("partner", "of its partner", &birch), Ok(1)),
-        (Persona::FullPortalAdmin, record("partner", "no partner of its", &cedar), denied()),
+        (Persona::FullPortalAdmin, decided(&birch, &acme), Ok(1)),
+        (Persona::FullPortalAdmin, record("partner", "of no customer", &birch), denied()),
+        (Persona::FullPortalAdmin, decided(&birch, &dune), denied()),
+        (Persona::FullPortalAdmin, decided(&cedar, &acme), denied()),
+        // Nobody writes in another's name.
+        (Persona::FullPortalAdmin, in_anothers_name(&decided(&birch, &acme)), denied()),
+        (Persona::FullPortalAdmin, in_anothers_name(&record("customer", "own", &acme)), denied()),
+        (Persona::PartnerAdmin, in_anothers_name(&record("partner", "own", &birch)), denied()),
+        (Persona::PartnerAdmin, in_anothers_name(&told(&acme, &birch)), denied()),
         (Persona::FullPortalAdmin, record("customer", "own", &acme), Ok(1)),
         (Persona::FullPortalAdmin, record("customer", "another", &dune), denied()),
         (Persona::DisabledUser, record("partner", "own once", &birch), denied()),
