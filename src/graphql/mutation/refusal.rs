@@ -128,7 +128,6 @@ impl Refusal {
             message: "this was refused before, and why is not yours to see any more: send it again with another Idempotency-Key"
                 .to_owned(),
             field: None,
-            ..self
         }
     }
 
