@@ -155,20 +155,13 @@ impl Executor {
         &self.clock
     }
 
-    /// Refuses a request above a limit, and mutations with an input that cannot be read, before anything of it runs.
+    /// Finds the document that is asked for, and refuses one above a limit, and mutations with an input that cannot be read, before
+    /// anything of it runs. The document of `request` is replaced by it.
     ///
     /// # Errors
-    /// The first limit that is exceeded, the syntax error or the first such input; each with a code.
-    pub fn prepare(&self, request: async_graphql::Request) -> Result<Prepared, ServerError> {
-        let asked = Asked { text: Some(request.query.clone()), ..Asked::default() };
-        self.prepare_asked(asked, request)
-    }
-
-    /// The same for a request whose document is named in another way than by its text.
-    ///
-    /// # Errors
-    /// As above; and where there is no such document, or it may not be sent.
-    pub fn prepare_asked(
+    /// Where there is no such document, or it may not be sent; the first limit that is exceeded, the syntax error or the first such
+    /// input; each with a code.
+    pub fn prepare(
         &self,
         asked: Asked,
         mut request: async_graphql::Request,

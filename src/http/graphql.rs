@@ -235,7 +235,7 @@ impl Door {
     async fn answer(self, app: &App, parameters: Parameters) -> Result<Response, Response> {
         let subject = self.pass.map(|pass| pass.user);
         let (asked, graphql) = parameters.asked(self.client.clone(), subject).map_err(bad_request)?;
-        let mut graphql = match app.executor.prepare_asked(asked, graphql) {
+        let mut graphql = match app.executor.prepare(asked, graphql) {
             Ok(graphql) => graphql,
             Err(error) => return Ok(self.refuse(app, error)),
         };

@@ -1,7 +1,7 @@
 //! Which document a request runs: one that it brings along, one that the gateway was told to trust, or one that its user sent before.
 //!
 //! Trusted documents are those that the operators' own apps send: parsed when the gateway starts, and refused there where the schema
-//! does not have what they ask for. With [`AdHoc`] everybody else's documents can be refused, at every door: `Executor::prepare_asked` says
+//! does not have what they ask for. With [`AdHoc`] everybody else's documents can be refused, at every door: `Executor::prepare` says
 //! which is which and `Executor::execute` asks who may. What was sent before (automatic persisted queries) is a cache and no list.
 
 mod kept;

@@ -121,7 +121,7 @@ impl Refusal {
 
     /// What is left of a refusal that was kept, where the viewer may not be told any more what it was about.
     #[must_use]
-    pub fn without_why(self) -> Self {
+    pub fn without_why() -> Self {
         Self {
             // Which refusal it was tells of the state that it met.
             code: RefusalCode::NotPermitted,

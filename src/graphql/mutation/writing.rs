@@ -142,7 +142,7 @@ pub async fn begin<'c, T: DeserializeOwned>(
                     if told {
                         note_told(sessions, operation, &asker.viewer, &of);
                     }
-                    Err(if told { refusal } else { refusal.without_why() })
+                    Err(if told { refusal } else { Refusal::without_why() })
                 }
             }),
         };

@@ -307,7 +307,7 @@ impl Connection {
                 coded(Code::TooManyOperations, message).into_server_error(async_graphql::Pos::default());
             return send(socket, protocol::errors(&id, &[error])).await;
         }
-        let mut graphql = match self.app.executor.prepare_asked(asked, request) {
+        let mut graphql = match self.app.executor.prepare(asked, request) {
             Ok(graphql) => graphql,
             Err(error) => return send(socket, protocol::errors(&id, &[error])).await,
         };
