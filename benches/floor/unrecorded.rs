@@ -16,7 +16,8 @@ pub(crate) async fn copy(postgres: &PrivatePostgres) -> anyhow::Result<()> {
     let mut owner = PgConnection::connect_with(&postgres.options(SUPERUSER, DATABASE)).await?;
     owner
         .execute(
-            "create or replace function gate.record_access(request uuid, operation text, class text, fields text[], customers uuid[])
+            "create or replace function gate.record_reads(ids uuid[], viewers uuid[], instants timestamptz[], requests uuid[],
+                 operations text[], classes text[], fields text[], places int[], customers uuid[])
                  returns void language plpgsql security definer set search_path = '' as $$ begin end $$",
         )
         .await?;

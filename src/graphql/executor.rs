@@ -312,7 +312,7 @@ impl Ends {
         match self.showing.take(self.request_id, self.operation.as_deref()) {
             // What is not recorded is not shown.
             Some(reads) => {
-                sessions.finish_recording(&reads).await.map_err(|error| unrecorded(&error))?;
+                sessions.finish_recording(reads).await.map_err(|error| unrecorded(&error))?;
             }
             None => {
                 if let Err(error) = sessions.finish().await {

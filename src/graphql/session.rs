@@ -128,11 +128,11 @@ impl Sessions {
         if self.opened().count() < MAX_MUTATIONS { Ok(()) } else { Err(too_many()) }
     }
 
-    /// Ends every snapshot that is open, and records, in the message that ends the last one, what the request is shown.
+    /// Ends every snapshot that is open, and records what the request is shown.
     ///
     /// # Errors
     /// When the database does not confirm; what was read may not be shown then.
-    pub async fn finish_recording(&self, reads: &Reads) -> std::result::Result<(), StoreError> {
+    pub async fn finish_recording(&self, reads: Reads) -> std::result::Result<(), StoreError> {
         let mut last = &self.whole;
         for (_, session) in self.opened() {
             last.snapshot.finish().await?;

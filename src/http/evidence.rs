@@ -151,7 +151,7 @@ async fn upload(
 async fn tell(state: &EvidenceState, user: UserId, showing: &Showing, request: Uuid) -> Result<(), Refusal> {
     let Some(reads) = showing.take(request, None) else { return Ok(()) };
     let snapshot = Snapshot::new(state.database.clone(), Some(user), state.clock.now());
-    Ok(snapshot.finish_recording(&reads).await?)
+    Ok(snapshot.finish_recording(reads).await?)
 }
 
 /// Who sends a file, and in which request.
@@ -304,7 +304,7 @@ async fn download(
         let found = session.batches().drive(shown(&session, key(id))).await;
         // What a partner's user is given is recorded first, as what GraphQL shows.
         match showing.take(request_id(&headers), None) {
-            Some(reads) => session.snapshot().finish_recording(&reads).await?,
+            Some(reads) => session.snapshot().finish_recording(reads).await?,
             None => session.snapshot().finish().await?,
         }
         let (name, file) = found?;

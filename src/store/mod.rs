@@ -26,6 +26,7 @@ pub mod prepaid;
 pub mod pricing;
 pub mod provision;
 pub mod quote;
+mod recorder;
 pub mod scan;
 pub mod scope;
 pub mod security;

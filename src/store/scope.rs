@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, Executor as _, Postgres};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::StoreError;
+use super::recorder::Recorder;
 use super::transparency::Reads;
 use crate::domain::api_key::KeyDigest;
 use crate::domain::ids::UserId;
@@ -30,6 +31,7 @@ const SETTINGS: [(&str, &str); 4] = [
 pub struct Database {
     pool: PgPool,
     statements: Arc<AtomicU64>,
+    recorder: Arc<Recorder>,
 }
 
 /// How to connect.
@@ -77,10 +79,10 @@ impl Database {
             // A ping for every request costs more than the request's own first statement finding out.
             .test_before_acquire(false)
             .connect_lazy_with(options.options(SETTINGS));
-        Self { pool, statements: Arc::default() }
+        Self { pool, statements: Arc::default(), recorder: Arc::default() }
     }
 
-    /// How many statements were sent since the start, BEGIN and COMMIT included.
+    /// How many statements were sent since the start, BEGIN and COMMIT included; but for those of the recorder, which are of many requests.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
@@ -89,6 +91,14 @@ impl Database {
     /// How to connect, for a connection that is not the pool's.
     pub(in crate::store) fn connect_options(&self) -> Arc<PgConnectOptions> {
         self.pool.connect_options()
+    }
+
+    /// Records what a viewer was shown. When this returns it is on the disk.
+    ///
+    /// # Errors
+    /// When the database does not confirm it; then it may not be shown.
+    async fn record(&self, viewer: UserId, now: DateTime<Utc>, reads: Reads) -> Result<(), StoreError> {
+        self.recorder.record(|| self.connect_options().as_ref().clone(), viewer, now, reads).await
     }
 
     /// How many connections the pool has at most.
@@ -248,7 +258,7 @@ impl Database {
 }
 
 /// Class 57P: the server goes down or drops its sessions; another connection may do better.
-fn is_shutdown(error: &dyn sqlx::error::DatabaseError) -> bool {
+pub(super) fn is_shutdown(error: &dyn sqlx::error::DatabaseError) -> bool {
     error.code().is_some_and(|code| code.starts_with("57P"))
 }
 
@@ -262,16 +272,6 @@ fn context(viewer: Option<UserId>, now: DateTime<Utc>) -> String {
     let viewer = viewer.map(|user| user.to_string()).unwrap_or_default();
     let now = now.to_rfc3339_opts(SecondsFormat::Micros, true);
     format!("set local app.viewer = '{viewer}'; set local app.now = '{now}'")
-}
-
-/// How what was shown is recorded: a transaction of its own, lowered to the role that can do nothing else. When its end is confirmed
-/// it is on the disk, whatever the database's own setting.
-fn recording(viewer: UserId, now: DateTime<Utc>, reads: &Reads) -> String {
-    format!(
-        "begin; set local role posture_transparency; set local synchronous_commit = on; {}{}; commit",
-        context(Some(viewer), now),
-        reads.sql()
-    )
 }
 
 /// A connection inside its transaction, from the moment that the opening is sent until the end is confirmed.
@@ -420,19 +420,13 @@ impl Snapshot {
         MutexGuard::try_map(slot, Option::as_mut).map_err(|_| StoreError::Closed)
     }
 
-    /// Ends the snapshot and records, in the same message, what was read and is shown. Only after that it may be shown.
+    /// Ends the snapshot and records what was read and is shown. Only after that it may be shown.
     ///
     /// # Errors
-    /// When the database does not confirm that it is recorded.
-    pub async fn finish_recording(&self, reads: &Reads) -> Result<(), StoreError> {
+    /// When the database does not confirm both.
+    pub async fn finish_recording(&self, reads: Reads) -> Result<(), StoreError> {
         let viewer = self.viewer.ok_or(StoreError::Closed)?;
-        let record = recording(viewer, self.now, reads);
-        let reader = self.reader.lock().await.take();
-        if let Some(open) = reader.and_then(|mut reader| reader.open.take()) {
-            return open.end(&format!("commit; {record}")).await;
-        }
-        let mut open = self.database.open(&record).await?;
-        open.ended = true;
+        let ((), ()) = tokio::try_join!(self.finish(), self.database.record(viewer, self.now, reads))?;
         Ok(())
     }
 

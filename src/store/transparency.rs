@@ -1,9 +1,8 @@
 //! Access transparency: what a partner's user was shown of which customers, kept for these customers' own ADMINs.
 //!
-//! The record is written as part of the message that ends the request's snapshot (`store::scope`), so that it costs no round trip, and is
-//! there before the answer is sent. Its values are of types that cannot carry SQL.
+//! The record is there before the answer is sent: `store::recorder` writes it.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgRow;
@@ -18,7 +17,7 @@ use crate::policy::{Activity, DataClass};
 /// How long the name of an operation is kept, in characters.
 const LONGEST_NAME: usize = 100;
 
-/// A GraphQL name: letters, digits and underscores, and so nothing that could end a literal of SQL.
+/// A GraphQL name: letters, digits and underscores.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(String);
 
@@ -32,6 +31,12 @@ impl Name {
     }
 }
 
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Where in the schema a field stands: `Customer.findings`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Coordinate(Name, Name);
@@ -41,6 +46,13 @@ impl Coordinate {
     #[must_use]
     pub fn new(ty: &str, field: &str) -> Option<Self> {
         Some(Self(Name::new(ty)?, Name::new(field)?))
+    }
+}
+
+impl fmt::Display for Coordinate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(ty, field) = self;
+        write!(f, "{ty}.{field}")
     }
 }
 
@@ -64,27 +76,6 @@ pub struct Reads {
     pub operation: Option<Name>,
     /// What was shown; not empty.
     pub shown: Vec<Shown>,
-}
-
-impl Reads {
-    /// The statements that record it, in a transaction that is open.
-    pub(super) fn sql(&self) -> String {
-        let operation = self.operation.as_ref().map_or("null".to_owned(), |name| format!("'{}'", name.0));
-        let mut sql = String::new();
-        for Shown { class, fields, customers } in &self.shown {
-            let _ =
-                write!(sql, "; select gate.record_access('{}', {operation}, '{class}', '{{", self.request);
-            for (nth, Coordinate(ty, field)) in fields.iter().enumerate() {
-                let _ = write!(sql, "{}{}.{}", if nth == 0 { "" } else { "," }, ty.0, field.0);
-            }
-            sql.push_str("}', '{");
-            for (nth, customer) in customers.iter().enumerate() {
-                let _ = write!(sql, "{}{customer}", if nth == 0 { "" } else { "," });
-            }
-            sql.push_str("}')");
-        }
-        sql
-    }
 }
 
 /// That a partner's user was shown a class of a customer's data in a request.
@@ -170,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_name_never_comes_near_sql() {
+    fn what_is_no_name_is_kept_nowhere() {
         for text in ["", "1st", "a b", "a'b", "a\"", "é", "a.b", "a,b", "a}", "a\\", "a\0", "-"] {
             assert_eq!(Name::new(text), None, "{text:?}");
             assert_eq!(Coordinate::new("Customer", text), None, "{text:?}");
@@ -179,37 +170,5 @@ mod tests {
             assert_eq!(Name::new(text), Some(Name(text.to_owned())));
         }
         assert_eq!(Name::new(&"x".repeat(300)).unwrap().0.len(), LONGEST_NAME);
-    }
-
-    #[test]
-    fn a_call_records_what_was_shown_alike() {
-        let shown = |class, fields: &[&str], customers: &[u128]| Shown {
-            class,
-            fields: fields.iter().map(|field| Coordinate::new("Customer", field).unwrap()).collect(),
-            customers: customers.iter().map(|id| CustomerId(Uuid::from_u128(*id))).collect(),
-        };
-        let reads = Reads {
-            request: Uuid::from_u128(7),
-            operation: Name::new("Home"),
-            shown: vec![
-                shown(DataClass::Posture, &["findings", "posture"], &[1, 2]),
-                shown(DataClass::Activity, &["auditLog"], &[1]),
-            ],
-        };
-        let id = |n: u128| Uuid::from_u128(n).to_string();
-        assert_eq!(
-            reads.sql(),
-            format!(
-                "; select gate.record_access('{}', 'Home', 'POSTURE', '{{Customer.findings,Customer.posture}}', '{{{},{}}}')\
-                 ; select gate.record_access('{}', 'Home', 'ACTIVITY', '{{Customer.auditLog}}', '{{{}}}')",
-                id(7),
-                id(1),
-                id(2),
-                id(7),
-                id(1)
-            )
-        );
-        let anonymous = Reads { operation: None, ..reads };
-        assert!(anonymous.sql().contains(", null, 'POSTURE'"));
     }
 }

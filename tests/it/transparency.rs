@@ -8,7 +8,7 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 use chrono::TimeDelta;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{ScanId, UserId};
+use posture_gateway::domain::ids::{CustomerId, ScanId, UserId};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use uuid::Uuid;
@@ -448,7 +448,7 @@ async fn without_a_record_there_is_no_answer() {
     let cast = Cast::new();
     let bolt = GlobalId::Customer(cast.bolt.customer);
     let app = App::start(cast.world).await;
-    app.as_owner("revoke execute on function gate.record_access(uuid, text, text, text[], uuid[]) from posture_transparency")
+    app.as_owner("revoke execute on all functions in schema gate from posture_transparency")
         .await;
     let admin = app.sign_in(Persona::PartnerAdmin);
     let asked = format!("{{ customer(id: \"{bolt}\") {{ name posture {{ assets riskScore }} }} }}");
@@ -463,7 +463,7 @@ async fn without_a_record_there_is_no_answer() {
     assert_eq!(own, json!({ "customer": { "posture": { "assets": 1 } } }));
 }
 
-/// It travels with the message that ends the snapshot.
+/// The recorder's statement is of all requests that wait for it.
 #[tokio::test]
 async fn a_record_costs_no_statement_of_its_own() {
     let cast = Cast::new();
@@ -489,38 +489,44 @@ async fn a_record_is_the_viewers_own_and_stays() {
     let (bolt, dune) = (cast.bolt.customer, cast.dune.customer);
     let app = App::start(cast.world).await;
     let mut gateway = app.test_database.as_role("posture_gateway").connect().await.unwrap();
-    let mut attempt = async |role: &str, viewer: Persona, sql: &str| {
-        let opening = format!(
-            "begin; set local role {role}; set local app.viewer = '{}'; set local app.now = '{}'; {sql}",
-            UserId::from(viewer),
-            NOW.to_rfc3339()
-        );
+    let mut attempt = async |role: &str, sql: &str| {
+        let opening = format!("begin; set local role {role}; {sql}");
         let outcome = gateway.execute(AssertSqlSafe(opening)).await;
         gateway.execute("rollback").await.unwrap();
         outcome.map(|_| ()).map_err(|error| error.as_database_error().unwrap().code().unwrap().into_owned())
     };
-    let call = |class: &str, customer| {
-        format!("select gate.record_access('{}', null, '{class}', '{{A.b}}', '{{{customer}}}')", Uuid::nil())
+    // Two reads in one call: what is refused of one of them is refused of both.
+    let reads = |viewers: [Persona; 2], class: &str, customers: [CustomerId; 2]| {
+        let viewers = viewers.map(|viewer| UserId::from(viewer).to_string()).join(",");
+        let customers = customers.map(|customer| customer.to_string()).join(",");
+        let nil = Uuid::nil();
+        format!(
+            "select gate.record_reads('{{{},{}}}', '{{{viewers}}}', '{{2026-01-01,2026-01-01}}', '{{{nil},{nil}}}', '{{null,null}}',
+                                      '{{POSTURE,{class}}}', '{{A.b,A.b}}', '{{1,2}}', '{{{customers}}}')",
+            Uuid::new_v4(),
+            Uuid::new_v4()
+        )
     };
+    let call = |viewer, class, customer| reads([Persona::RivalAdmin, viewer], class, [bolt, customer]);
     let denied = || Err("42501".to_owned());
     let transparency = "posture_transparency";
-    for (role, viewer, sql, expected) in [
-        (transparency, Persona::PartnerAdmin, call("POSTURE", bolt), Ok(())),
-        (transparency, Persona::RivalAdmin, call("POSTURE", bolt), Ok(())),
+    for (role, sql, expected) in [
+        (transparency, call(Persona::PartnerAdmin, "POSTURE", bolt), Ok(())),
+        (transparency, call(Persona::RivalAdmin, "POSTURE", bolt), Ok(())),
         // A customer that the viewer's partner has nothing to do with, and a viewer who is no partner's user.
-        (transparency, Persona::PartnerAdmin, call("POSTURE", dune), denied()),
-        (transparency, Persona::DistributorAdmin, call("POSTURE", bolt), denied()),
-        (transparency, Persona::ReadOnlyPortalAdmin, call("POSTURE", bolt), denied()),
-        (transparency, Persona::PlatformAdmin, call("POSTURE", bolt), denied()),
-        (transparency, Persona::Unknown, call("POSTURE", bolt), denied()),
-        (transparency, Persona::PartnerAdmin, call("PRICING", bolt), Err("23514".to_owned())),
-        (transparency, Persona::PartnerAdmin, "select from access_records".to_owned(), denied()),
-        (transparency, Persona::PartnerAdmin, "select from customers".to_owned(), denied()),
-        ("posture_gateway", Persona::PartnerAdmin, call("POSTURE", bolt), denied()),
-        ("posture_writer", Persona::PartnerAdmin, call("POSTURE", bolt), denied()),
-        ("posture_writer", Persona::PartnerAdmin, "select from access_records".to_owned(), denied()),
+        (transparency, call(Persona::PartnerAdmin, "POSTURE", dune), denied()),
+        (transparency, call(Persona::DistributorAdmin, "POSTURE", bolt), denied()),
+        (transparency, call(Persona::ReadOnlyPortalAdmin, "POSTURE", bolt), denied()),
+        (transparency, call(Persona::PlatformAdmin, "POSTURE", bolt), denied()),
+        (transparency, call(Persona::Unknown, "POSTURE", bolt), denied()),
+        (transparency, call(Persona::PartnerAdmin, "PRICING", bolt), Err("23514".to_owned())),
+        (transparency, "select from access_records".to_owned(), denied()),
+        (transparency, "select from customers".to_owned(), denied()),
+        ("posture_gateway", call(Persona::PartnerAdmin, "POSTURE", bolt), denied()),
+        ("posture_writer", call(Persona::PartnerAdmin, "POSTURE", bolt), denied()),
+        ("posture_writer", "select from access_records".to_owned(), denied()),
     ] {
-        assert_eq!(attempt(role, viewer, &sql).await, expected, "{role} {viewer:?} {sql}");
+        assert_eq!(attempt(role, &sql).await, expected, "{role} {sql}");
     }
     let admin = app.sign_in(Persona::PartnerAdmin);
     admin.ask(&format!("{{ customer(id: \"{}\") {{ lastScanAt }} }}", GlobalId::Customer(bolt))).await;
