@@ -14,7 +14,7 @@ use super::documents::{Asked, Documents, Origin, Unfit, Unfound};
 use super::error::{Code, unrecorded};
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
-use super::limits::Limits;
+use super::limits::{Exhausted, Limits, Payer, Spending, Standing, object, price_of_refusal};
 use super::live::{Cause, Change, Topic};
 use super::mutation::Stamp;
 use super::session::{Session, Sessions};
@@ -28,6 +28,9 @@ use crate::policy::Viewer;
 use crate::store::viewer::signed_in;
 use crate::store::{Database, Snapshot, StoreError};
 
+/// How many errors of validation are told.
+const MOST_ERRORS: usize = 20;
+
 /// Executes requests against one database.
 #[derive(Clone)]
 pub struct Executor {
@@ -35,21 +38,60 @@ pub struct Executor {
     database: Database,
     clock: Clock,
     limits: Limits,
+    spending: Spending,
     inputs: Arc<Inputs>,
     public_url: PublicUrl,
     documents: Arc<Documents>,
 }
 
-/// A request within the limits, parsed. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
-pub struct Prepared(async_graphql::Request, Origin);
+/// A request within the limits, parsed and paid for. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
+pub struct Prepared {
+    request: async_graphql::Request,
+    origin: Origin,
+    /// What one execution of it costs.
+    cost: u64,
+    /// Where its viewer stood once it was paid for; none where there are no budgets.
+    standing: Option<Standing>,
+    tells_cost: bool,
+}
+
+/// Why a request is not executed.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// What it asks for: there is no such document, it is above a limit, or cannot be read.
+    Document(ServerError),
+    /// Its viewer's budget.
+    Budget(Exhausted),
+}
+
+impl From<Refusal> for ServerError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Document(error) => error,
+            Refusal::Budget(exhausted) => exhausted.into(),
+        }
+    }
+}
+
+impl From<Exhausted> for Refusal {
+    fn from(exhausted: Exhausted) -> Self {
+        Self::Budget(exhausted)
+    }
+}
 
 impl Prepared {
+    /// The same, which tells in `extensions.cost` what it costs, if that is asked for.
+    #[must_use]
+    pub fn telling_cost(self, tells_cost: bool) -> Self {
+        Self { tells_cost, ..self }
+    }
+
     /// The name of the operation that runs, where it has one.
     fn operation_name(&mut self) -> Option<String> {
-        if let Some(chosen) = &self.0.operation_name {
+        if let Some(chosen) = &self.request.operation_name {
             return Some(chosen.clone());
         }
-        match &self.0.parsed_query().ok()?.operations {
+        match &self.request.parsed_query().ok()?.operations {
             DocumentOperations::Multiple(named) if named.len() == 1 => {
                 named.keys().next().map(Name::to_string)
             }
@@ -60,8 +102,8 @@ impl Prepared {
 
     /// What kind of operation runs; none where none of several was chosen, which is refused when it is executed.
     pub fn kind(&mut self) -> Option<OperationType> {
-        let chosen = self.0.operation_name.clone();
-        let operations = &self.0.parsed_query().ok()?.operations;
+        let chosen = self.request.operation_name.clone();
+        let operations = &self.request.parsed_query().ok()?.operations;
         let mut candidates = operations.iter().filter(|(name, _)| {
             chosen.as_deref().is_none_or(|chosen| name.is_some_and(|name| name.as_str() == chosen))
         });
@@ -74,12 +116,13 @@ impl Prepared {
     /// The same request once more, for the next event of a stream: parsed and held against the limits once.
     #[must_use]
     pub fn again(&mut self) -> Self {
-        let mut again = async_graphql::Request::new(self.0.query.clone()).variables(self.0.variables.clone());
-        again.operation_name.clone_from(&self.0.operation_name);
-        if let Ok(document) = self.0.parsed_query() {
+        let mut again =
+            async_graphql::Request::new(self.request.query.clone()).variables(self.request.variables.clone());
+        again.operation_name.clone_from(&self.request.operation_name);
+        if let Ok(document) = self.request.parsed_query() {
             again.set_parsed_query(document.clone());
         }
-        Self(again, self.1)
+        Self { request: again, ..*self }
     }
 }
 
@@ -109,12 +152,13 @@ pub enum Event {
 }
 
 impl Executor {
-    /// An executor over a database.
+    /// An executor over a database, for which queries cost nothing.
     #[must_use]
     pub fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
         let inputs = Arc::new(Inputs::of(&schema.sdl()));
         let documents = Arc::default();
-        Self { schema, database, clock, limits, inputs, public_url: PublicUrl::UNKNOWN, documents }
+        let (spending, public_url) = (Spending::unlimited(), PublicUrl::UNKNOWN);
+        Self { schema, database, clock, limits, spending, inputs, public_url, documents }
     }
 
     /// The same, knowing documents.
@@ -126,7 +170,7 @@ impl Executor {
             let unfit = |error: &ServerError| Unfit::new(client, id, error.message.clone());
             let prepared =
                 self.checked(document.to_validate(), Origin::Trusted).map_err(|error| unfit(&error))?;
-            let answer = self.schema.execute(prepared.0).await;
+            let answer = self.schema.execute(prepared.request).await;
             // Validated, and then refused because it asks for no operation: all that may be said against it.
             match answer.errors.first() {
                 Some(error) if !error.message.starts_with("Unknown operation") => return Err(unfit(error)),
@@ -135,6 +179,12 @@ impl Executor {
             }
         }
         Ok(Self { documents: Arc::new(documents), ..self })
+    }
+
+    /// The same, with a budget for each viewer.
+    #[must_use]
+    pub fn spending(self, spending: Spending) -> Self {
+        Self { spending, ..self }
     }
 
     /// The same, told where it is found from outside; else its links are paths alone.
@@ -155,54 +205,97 @@ impl Executor {
         &self.clock
     }
 
+    /// Whether a viewer has anything left to spend: asked before anything of a request is read.
+    ///
+    /// # Errors
+    /// Where they have not.
+    pub fn admit(&self, payer: Payer) -> Result<(), Exhausted> {
+        self.spending.room(payer, self.clock.now())
+    }
+
+    /// Resolves when a viewer has anything left to spend.
+    pub async fn admitted(&self, payer: Payer) {
+        while let Some(at) = self.spending.room_at(payer, self.clock.now()) {
+            self.clock.reaches(at).await;
+        }
+    }
+
+    /// Has a viewer pay for so many bytes that were read in vain.
+    pub fn refused(&self, payer: Payer, bytes: usize) {
+        self.spending.charge(payer, price_of_refusal(bytes), self.clock.now());
+    }
+
     /// Finds the document that is asked for, and refuses one above a limit, and mutations with an input that cannot be read, before
-    /// anything of it runs. The document of `request` is replaced by it.
+    /// anything of it runs; then has its viewer pay for it. The document of `request` is replaced by it.
     ///
     /// # Errors
     /// Where there is no such document, or it may not be sent; the first limit that is exceeded, the syntax error or the first such
-    /// input; each with a code.
-    pub fn prepare(
-        &self,
-        asked: Asked,
-        mut request: async_graphql::Request,
-    ) -> Result<Prepared, ServerError> {
-        let keep = asked.text.as_ref().and(asked.hash.clone()).map(|hash| (asked.subject, hash));
-        let (source, origin) = self.documents.find(asked)?;
-        source.lay_into(&mut request);
-        let mut prepared = self.checked(request, origin)?;
-        if let (Some((subject, hash)), Origin::AdHoc) = (keep, origin) {
-            let text = prepared.0.query.clone();
-            if let Ok(parsed) = prepared.0.parsed_query() {
+    /// input; a budget that does not suffice; each with a code.
+    pub fn prepare(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
+        let (payer, size) = (asked.subject, asked.text.as_ref().map_or(0, String::len));
+        self.admit(payer)?;
+        let keep = asked.text.as_ref().and(asked.hash.clone()).map(|hash| (payer, hash));
+        let mut prepared = self.found(asked, request).map_err(|error| {
+            self.refused(payer, size);
+            Refusal::Document(error)
+        })?;
+        prepared.standing = self.spending.take(payer, prepared.cost, self.clock.now())?;
+        if let (Some((subject, hash)), Origin::AdHoc) = (keep, prepared.origin) {
+            let text = prepared.request.query.clone();
+            if let Ok(parsed) = prepared.request.parsed_query() {
                 self.documents.keep(subject, hash, &text, parsed);
             }
         }
         Ok(prepared)
     }
 
+    fn found(&self, asked: Asked, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
+        let (source, origin) = self.documents.find(asked)?;
+        source.lay_into(&mut request);
+        self.checked(request, origin)
+    }
+
     fn checked(&self, mut request: async_graphql::Request, origin: Origin) -> Result<Prepared, ServerError> {
-        let checked = self.limits.check(&mut request).and_then(|()| {
+        let checked = self.limits.check(&mut request).and_then(|cost| {
             let (operation, variables) =
                 (request.operation_name.take(), std::mem::take(&mut request.variables));
             let checked = request
                 .parsed_query()
                 .and_then(|document| self.inputs.check(document, operation.as_deref(), &variables));
             (request.operation_name, request.variables) = (operation, variables);
-            checked
+            checked.map(|()| cost)
         });
         match checked {
-            Ok(()) => Ok(Prepared(request, origin)),
+            Ok(cost) => Ok(Prepared { request, origin, cost, standing: None, tells_cost: false }),
             Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
         }
     }
 
+    /// What `extensions.cost` says of a request that costs so much.
+    #[must_use]
+    pub fn cost(&self, requested: u64, standing: Option<Standing>) -> Value {
+        object([
+            ("requested", requested.into()),
+            ("limit", (self.limits.complexity as u64).into()),
+            ("budget", standing.map_or(Value::Null, Standing::to_value)),
+        ])
+    }
+
     /// Answers one query or mutation in one snapshot.
     pub async fn execute(&self, request: Request) -> Response {
+        let cost =
+            request.graphql.tells_cost.then(|| self.cost(request.graphql.cost, request.graphql.standing));
         let run = self.begin(request, None);
         if let Err(refusal) = self.may_send(&run).await {
             return Response::from_errors(vec![refusal]);
         }
         let response = run.sessions.whole().batches().drive(self.schema.execute(run.graphql)).await;
-        run.ends.end(&run.sessions, response).await.unwrap_or_else(|error| Response::from_errors(vec![error]))
+        let response = run.ends.end(&run.sessions, response).await;
+        let mut response = response.unwrap_or_else(|error| Response::from_errors(vec![error]));
+        if let Some(cost) = cost {
+            response.extensions.insert("cost".to_owned(), cost);
+        }
+        response
     }
 
     /// Opens a subscription: says what it is about, or refuses it. Nothing is told.
@@ -228,8 +321,10 @@ impl Executor {
         }
     }
 
-    /// Tells a stream a change: one execution, in a snapshot and with a viewer of its own (GraphQL, section 6.2.3.2).
+    /// Tells a stream a change: one execution, in a snapshot and with a viewer of its own (GraphQL, section 6.2.3.2). What is told
+    /// costs as much as the request that opened the stream; silence costs nothing, for what is left would tell of what is hidden.
     pub async fn event(&self, request: Request, change: Change) -> Event {
+        let (payer, cost, tells_cost) = (request.subject, request.graphql.cost, request.graphql.tells_cost);
         let run = self.begin(request, Some(Cause::Changed(change)));
         let mut stream = self.schema.execute_stream(run.graphql);
         let whole = run.sessions.whole();
@@ -255,7 +350,13 @@ impl Executor {
             Err(_) => Event::Failed,
             Ok(_) if is_silent => Event::Silent,
             Ok(response) if response.errors.iter().any(is_failure) => Event::Failed,
-            Ok(response) => Event::Told(Box::new(response)),
+            Ok(mut response) => {
+                let standing = self.spending.charge(payer, cost, self.clock.now());
+                if tells_cost {
+                    response.extensions.insert("cost".to_owned(), self.cost(cost, standing));
+                }
+                Event::Told(Box::new(response))
+            }
         }
     }
 
@@ -277,9 +378,13 @@ impl Executor {
         let showing = Arc::new(Showing::default());
         let session = Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
         let sessions = Arc::new(Sessions::new(session));
-        let origin = request.graphql.1;
-        let mut graphql =
-            request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
+        let origin = request.graphql.origin;
+        let mut graphql = request
+            .graphql
+            .request
+            .data(Arc::clone(&sessions))
+            .data(request.stamp)
+            .data(self.public_url.clone());
         if let Some(cause) = cause {
             graphql = graphql.data(cause);
         }
@@ -322,6 +427,7 @@ impl Ends {
             }
         }
         let Response { data, errors, extensions, .. } = &mut response;
+        bound(errors);
         for error in errors.iter_mut() {
             let code = if error.path.is_empty() { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
             *error = with_code(std::mem::replace(error, ServerError::new("", None)), code);
@@ -337,6 +443,15 @@ impl Ends {
             extensions.insert("hidden".to_owned(), hidden);
         }
         Ok(response)
+    }
+}
+
+/// Keeps the first errors of a document that is not valid: there may be one for each of its fields.
+fn bound(errors: &mut Vec<ServerError>) {
+    if errors.len() > MOST_ERRORS && errors.iter().all(|error| error.path.is_empty()) {
+        let more = errors.len() - MOST_ERRORS;
+        errors.truncate(MOST_ERRORS);
+        errors.push(ServerError::new(format!("and {more} errors more"), None));
     }
 }
 

@@ -27,7 +27,7 @@ use async_graphql::{SDLExportOptions, Schema};
 use chrono::{DateTime, Utc};
 use descriptions::Descriptions;
 
-pub use executor::{Event, Executor, Prepared, Request};
+pub use executor::{Event, Executor, Prepared, Refusal, Request};
 
 /// The one schema of production, tests and the exported SDL.
 pub type GatewaySchema = Schema<query::Query, mutation::Mutation, subscription::SubscriptionRoot>;

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod cors;
+mod distinct;
 pub mod evidence;
 pub mod graphiql;
 mod graphql;
@@ -151,6 +152,12 @@ fn failure(status: StatusCode, code: &str, message: impl Into<String>) -> Respon
 
 /// The request header by which a client says where denials are to be told.
 static HIDDEN_FIELDS: HeaderName = HeaderName::from_static(crate::graphql::hidden::PLACEMENT_HEADER);
+
+/// The request header by which a client asks to be told what its request costs.
+static QUERY_COST: HeaderName = HeaderName::from_static(COST_HEADER);
+
+/// Its name.
+const COST_HEADER: &str = "query-cost";
 
 /// The request headers by which a client says what it is called, the first before the second.
 const CLIENT_NAMES: [&str; 2] = ["graphql-client-name", "apollographql-client-name"];

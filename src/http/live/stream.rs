@@ -100,6 +100,9 @@ impl Stream {
     pub(super) async fn next(&mut self) -> Result<Box<Response>, Ended> {
         loop {
             let change = self.listening.next().await;
+            if change != Change::User {
+                self.afford().await?;
+            }
             // Whoever asks again and again takes turns with the others, and leaves connections for requests.
             let turn = self.app.live.live.turn().await;
             let told = self.tell(change).await;
@@ -117,6 +120,27 @@ impl Stream {
                     self.failures = self.failures.saturating_add(1);
                 }
                 Err(ended) => return Err(ended),
+            }
+        }
+    }
+
+    /// Waits until who listens has anything left to spend: what has changed is told later then, and as it is then. Meanwhile whether they
+    /// may listen is looked after as ever.
+    async fn afford(&self) -> Result<(), Ended> {
+        let Some(pass) = self.asked.pass else { return Ok(()) };
+        let mut admitted = std::pin::pin!(self.app.executor.admitted(Some(pass.user)));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut admitted => return Ok(()),
+                () = self.listening.user_changed() => match check(&self.app, pass).await {
+                    Ok(()) => {}
+                    Err(Ended::Failing) => {
+                        self.listening.put_back(Change::User);
+                        tokio::time::sleep(LAST_PAUSE).await;
+                    }
+                    Err(ended) => return Err(ended),
+                },
             }
         }
     }
