@@ -28,6 +28,10 @@ use crate::policy::Viewer;
 use crate::store::viewer::signed_in;
 use crate::store::{Database, Snapshot, StoreError};
 
+/// How many bytes a message about a document may have before its long lines are left out, and how many a line.
+const LONGEST_MESSAGE: usize = 1_000;
+const LONGEST_LINE: usize = 200;
+
 /// How many errors of validation are told.
 const MOST_ERRORS: usize = 20;
 
@@ -267,7 +271,7 @@ impl Executor {
         });
         match checked {
             Ok(cost) => Ok(Prepared { request, origin, cost, standing: None, tells_cost: false }),
-            Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
+            Err(error) => Err(with_code(short(error), "GRAPHQL_PARSE_FAILED")),
         }
     }
 
@@ -444,6 +448,16 @@ impl Ends {
         }
         Ok(response)
     }
+}
+
+/// The error without the long lines of its message: the parser repeats the line of a document that it does not understand, and marks
+/// the place with as many spaces.
+fn short(mut error: ServerError) -> ServerError {
+    if error.message.len() > LONGEST_MESSAGE {
+        let lines = error.message.lines().filter(|line| line.len() <= LONGEST_LINE);
+        error.message = lines.collect::<Vec<_>>().join("\n");
+    }
+    error
 }
 
 /// Keeps the first errors of a document that is not valid: there may be one for each of its fields.

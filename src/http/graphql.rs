@@ -3,13 +3,14 @@
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{ServerError, Value, Variables};
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -143,13 +144,24 @@ async fn posted(app: &App, media: Media, headers: &HeaderMap, body: Body) -> Res
         ));
     }
     let door = Door::open(app, media, headers).await?;
-    let body = to_bytes(body, app.limits.body_bytes).await.map_err(|_| {
-        failure(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "BODY_TOO_LARGE",
-            format!("the body could not be read within the limit of {} bytes", app.limits.body_bytes),
-        )
-    })?;
+    let most = app.limits.body_bytes;
+    let too_large = || {
+        let message = format!("the body could not be read within the limit of {most} bytes");
+        failure(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+    };
+    // What says that it is too large is not waited for.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    let (mut chunks, mut body) = (body.into_data_stream(), Vec::new());
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| bad_request("the body ended early, or is not sent as HTTP has it"))?;
+        if body.len() + chunk.len() > most {
+            door.read_in_vain(app, most);
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         door.read_in_vain(app, body.len());
         return Err(failure(

@@ -17,16 +17,18 @@ mod server;
 mod share;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, extract::State};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 
 pub use server::serve;
 
@@ -71,7 +73,7 @@ pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/share/{secret}", get(share::get))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout));
+        .layer(from_fn_with_state(app.limits.request_timeout, in_time));
     let evidence = EvidenceState {
         database: app.executor.database().clone(),
         verifier: Arc::clone(&app.verifier),
@@ -128,6 +130,17 @@ async fn personas(State(app): State<App>) -> Response {
         Some(personas) => Json(personas.as_ref()).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// Answers within a time, the reading of the body included. A stream that has begun is no part of it.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        failure(
+            StatusCode::REQUEST_TIMEOUT,
+            "REQUEST_TIMEOUT",
+            format!("the request took longer than {} s: it was given up", limit.as_secs_f64()),
+        )
+    })
 }
 
 async fn nothing_here() -> Response {

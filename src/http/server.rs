@@ -29,7 +29,7 @@ pub async fn serve(
     let mut builder = Builder::new();
     // Whoever does not finish a request's head in time is not worth a connection.
     builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
-    builder.max_buf_size(limits.head_bytes);
+    builder.max_buf_size(limits.head_bytes).max_header_size(limits.head_bytes);
     let places = Arc::new(Semaphore::new(limits.connections));
     let stopping = watch::Sender::new(false);
     tokio::pin!(shutdown);

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::app::{App, Client, Extras};
 use crate::support::cast::{Cast, Persona};
-use crate::support::hostile::{bodies, documents, raw};
+use crate::support::hostile::{bodies, documents, raw, values};
 use crate::support::live::{Socket, within};
 
 /// How long a refusal may take, in a build that is not optimised and beside other tests.
@@ -45,6 +45,34 @@ async fn every_hostile_body_is_refused() {
         let reply = strict.post(hostile.body).await;
         assert!((400..500).contains(&reply.status), "{what}: {} {}", reply.status, reply.text);
         is_alive(&admin, what).await;
+    }
+}
+
+/// What a field refuses when its turn comes is its error, and no more.
+#[tokio::test]
+async fn every_hostile_value_is_refused() {
+    let app = App::start(Cast::new().world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    for hostile in values() {
+        let what = hostile.what;
+        let begun = Instant::now();
+        let reply = admin.post(hostile.body).await;
+        assert_eq!((reply.status, reply.codes()), (200, vec![hostile.code]), "{what}: {}", reply.text);
+        assert!(begun.elapsed() < QUICKLY, "{what} took {:?}", begun.elapsed());
+        assert!(reply.text.len() < FEW, "{what}: {} bytes", reply.text.len());
+        admin.goes_on_after(&reply, what).await;
+    }
+}
+
+/// What nobody looks at is skipped, however deep it is.
+#[tokio::test]
+async fn what_is_deep_beside_the_request_harms_nobody() {
+    let app = App::start(Cast::new().world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    for beside in [format!(r#""extensions":{{"a":{deep}}}"#), format!(r#""a":{deep}"#)] {
+        let reply = admin.post(format!(r#"{{"query":"{{viewer{{name}}}}",{beside}}}"#)).await;
+        assert_eq!(reply.text, r#"{"data":{"viewer":{"name":"PartnerAdmin"}}}"#);
     }
 }
 

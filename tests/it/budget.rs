@@ -210,19 +210,19 @@ async fn a_socket_tells_it_in_the_operations_place() {
 #[tokio::test]
 async fn events_wait_for_points() {
     let cast = Cast::new();
-    let (bolt, crown) = (cast.bolt, cast.crown);
+    let (bolt, acme) = (cast.bolt, cast.acme);
     let app = start_with(cast, 400).await;
     let admin = telling(&app.sign_in(Persona::PartnerAdmin));
     let left = async || {
         admin.ask("{ __typename }").await.body["extensions"]["cost"]["budget"]["remaining"].as_u64().unwrap()
     };
     let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
-    // Crown is customer-managed: its findings are hidden.
-    socket.subscribe("hidden", &findings_of(crown.customer)).await;
+    // Acme is customer-managed: its findings are hidden.
+    socket.subscribe("hidden", &findings_of(acme.customer)).await;
     socket.subscribe("a", &findings_of(bolt.customer)).await;
     let before = left().await;
     for title in ["one", "two", "three"] {
-        app.as_owner(&rename(crown.posture.finding, title)).await;
+        app.as_owner(&rename(acme.posture.finding, title)).await;
         quiet(&app).await;
     }
     assert_eq!(left().await, before - 51);

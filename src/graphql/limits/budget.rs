@@ -10,8 +10,9 @@ use async_graphql::parser::types::{
     ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
 };
 use async_graphql::{Name, Positioned, Value, Variables};
+use chrono::NaiveDate;
 
-use super::weights::{INTROSPECTION, LARGEST_PAGE, MUTATION, REQUEST, size_of, weight_of};
+use super::weights::{INTROSPECTION, LARGEST_PAGE, LONGEST_TREND, MUTATION, REQUEST, size_of, weight_of};
 use super::{Code, Excess, Limits, within};
 
 /// Checks every operation and every fragment of a document against the limits. Answers what the operation that is chosen costs; where none
@@ -210,10 +211,21 @@ impl<'a> Walk<'a> {
             Value::Number(number) => Some(number.as_u64().unwrap_or(0).min(LARGEST_PAGE)),
             _ => None,
         });
+        if let (Some(first), Some(last)) = (self.day(field, "since"), self.day(field, "until")) {
+            let days = last.signed_duration_since(first).num_days().saturating_add(1);
+            return u64::try_from(days).unwrap_or(0).min(LONGEST_TREND);
+        }
         asked.unwrap_or_else(|| {
             let is_given = |name: &str| field.get_argument(name).is_some();
             size_of(&field.name.node, is_given)
         })
+    }
+
+    fn day(&self, field: &Field, name: &str) -> Option<NaiveDate> {
+        match self.scalar(field, name)? {
+            Value::String(day) => day.parse().ok(),
+            _ => None,
+        }
     }
 
     /// The value of an argument, a variable replaced by its value or default; null where that is no scalar.

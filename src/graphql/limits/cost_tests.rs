@@ -33,6 +33,10 @@ fn a_cost_is_what_the_document_asks_for() {
         ("{ customer { postureTrend { riskScore } } }", 50 + 2 + 30),
         ("{ customer { postureTrend(since: \"2026-01-01\") { riskScore } } }", 50 + 2 + 366),
         (
+            "{ customer { postureTrend(since: \"2026-01-01\", until: \"2026-01-07\") { riskScore } } }",
+            50 + 2 + 7,
+        ),
+        (
             "{ partner { accesses(first: 10, filter: { status: [ACTIVE, TRIAL] }) { totalCount } } }",
             50 + 2 + 10 + 2,
         ),
@@ -226,5 +230,5 @@ fn the_apps_own_documents_cost_little() {
             dearest = dearest.max((points, operation["name"].to_string()));
         }
     }
-    assert!(dearest.0 <= 2_000, "{dearest:?}");
+    assert!(dearest.0 <= 2_500, "{dearest:?}");
 }

@@ -23,7 +23,7 @@ const DEFAULT_PAGE: u64 = 20;
 pub(super) const LARGEST_PAGE: u64 = 100;
 
 /// The longest trend: as `postureTrend` says.
-const LONGEST_TREND: u64 = 366;
+pub(super) const LONGEST_TREND: u64 = 366;
 
 /// How many objects a field may answer where the document does not say how many; `is_given` tells which arguments it has.
 pub(super) fn size_of(field: &str, is_given: impl Fn(&str) -> bool) -> u64 {
