@@ -34,7 +34,7 @@ pub(super) fn size_of(field: &str, is_given: impl Fn(&str) -> bool) -> u64 {
         "byStatus" | "visibility" => 6,
         "lines" => LARGEST_PAGE,
         "partners" => 5,
-        "postureTrend" if is_given("since") || is_given("until") => LONGEST_TREND,
+        "postureTrend" if is_given("since") => LONGEST_TREND,
         "postureTrend" => 30,
         "accessRecords" | "accesses" | "apiKeys" | "assets" | "auditLog" | "children" | "componentSearch"
         | "components" | "evidence" | "findings" | "history" | "postureShares" | "quotes" | "roles"

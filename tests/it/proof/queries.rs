@@ -206,9 +206,17 @@ impl Writer<'_> {
         if paged {
             page = self.dice.one_of(&[1, 2, 2, 3, 3, 5, 20, 100]);
         } else if is_list(&field.ty) && composite && !at.ty.ends_with("Connection") {
-            page = 20;
+            page = match field.name.as_str() {
+                "lines" => 100,
+                "postureTrend" => 366,
+                _ => 20,
+            };
         }
-        let below = at.complexity.saturating_sub(1) / page;
+        let weight = match field.name.as_str() {
+            "billing" | "changes" | "componentSearch" | "dashboard" | "exposure" => 20,
+            _ => 1,
+        };
+        let below = at.complexity.saturating_sub(weight) / page;
         if composite && below < 4 {
             return 0;
         }
@@ -233,7 +241,7 @@ impl Writer<'_> {
         if paged {
             arguments = self.page(&coordinate, page, &path);
         }
-        let mut ids = 1;
+        let (mut ids, mut items) = (1, 0);
         for argument in &field.arguments {
             let of_page = ["first", "last", "after", "before"].contains(&argument.name.as_str());
             if paged && of_page || !argument.required && self.dice.one_in(2) {
@@ -241,6 +249,7 @@ impl Writer<'_> {
             }
             self.reached.insert(format!("{coordinate}({}:)", argument.name));
             let value = self.value(argument, &argument.ty, Some(ty));
+            items += value.matches(['[', ',']).count();
             if is_list(&argument.ty) && named(&argument.ty) == "ID" {
                 ids = 1 + value.matches(',').count();
             }
@@ -256,11 +265,11 @@ impl Writer<'_> {
         out.push(' ');
         self.reached.insert(coordinate);
         if !composite {
-            return 1;
+            return weight + items;
         }
         let inner = Place { ty, depth: at.depth - 1, complexity: below / ids };
         let spent = self.selections(inner, Scope { keys: BTreeSet::new(), path }, out);
-        1 + spent * page * ids
+        weight + items + spent * page * ids
     }
 
     /// Writes a selection set of its own: in braces, sometimes by way of a fragment.
