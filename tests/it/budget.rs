@@ -48,7 +48,7 @@ async fn a_cost_is_told_to_who_asks_for_it() {
             "data": { "viewer": { "name": "PartnerAdmin" } },
             "extensions": { "cost": {
                 "requested": 52,
-                "limit": 20_000,
+                "limit": 30_000,
                 "budget": { "limit": 1_000, "remaining": 896, "resetsAt": resets_at },
             } },
         })
@@ -70,7 +70,7 @@ async fn a_cost_is_told_to_who_asks_for_it() {
     // Without budgets there is a cost all the same.
     let app = App::start(Cast::new().world).await;
     let reply = telling(&app.sign_in(Persona::PartnerAdmin)).ask(NAME).await;
-    assert_eq!(reply.body["extensions"]["cost"], json!({ "requested": 52, "limit": 20_000, "budget": null }));
+    assert_eq!(reply.body["extensions"]["cost"], json!({ "requested": 52, "limit": 30_000, "budget": null }));
 }
 
 #[tokio::test]

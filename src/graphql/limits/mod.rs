@@ -46,7 +46,7 @@ pub struct Limits {
     /// What an operation costs, in points: 50 a request, and one a field as often as pages repeat it: below a connection everything counts
     /// `first` or `last` times (20 where neither is given, at most 100), below `nodes(ids:)` once an id. A mutation costs 10 more, and 10
     /// for each item of a list that it is given; what reads many rows for one object 20; an item in any other argument 1.
-    /// Default 20,000.
+    /// Default 30,000.
     pub complexity: usize,
     /// Fields about the schema, as often as its lists repeat them; what tools ask takes up to 240,000. 20 of them cost a point.
     /// Default 300,000.
@@ -65,7 +65,7 @@ impl Default for Limits {
             directives: 50,
             fragments: 100,
             values: 5_000,
-            complexity: 20_000,
+            complexity: 30_000,
             introspection: 300_000,
         }
     }

@@ -32,13 +32,12 @@ pub(super) fn size_of(field: &str, is_given: impl Fn(&str) -> bool) -> u64 {
         "addOns" | "plans" => 10,
         "byOperatingModel" | "prepaidLicenses" => 3,
         "byStatus" | "visibility" => 6,
-        "lines" => LARGEST_PAGE,
         "partners" => 5,
         "postureTrend" if is_given("since") => LONGEST_TREND,
         "postureTrend" => 30,
         "accessRecords" | "accesses" | "apiKeys" | "assets" | "auditLog" | "children" | "componentSearch"
-        | "components" | "evidence" | "findings" | "history" | "postureShares" | "quotes" | "roles"
-        | "scanSchedules" | "scans" | "targets" | "users" => DEFAULT_PAGE,
+        | "components" | "evidence" | "findings" | "history" | "lines" | "postureShares" | "quotes"
+        | "roles" | "scanSchedules" | "scans" | "targets" | "users" => DEFAULT_PAGE,
         // What can be asked about the schema, as large as it is here or larger.
         "types" => 200,
         "fields" => 10,
