@@ -10,7 +10,8 @@
 //! before, or the honest clients' p99 is more than three times their p99 alone. Before memory is looked at all kinds of requests have
 //! been sent once, so that what allocators keep is there on both sides. Twice: with the budgets that the gateway comes with, and
 //! without any, when its limits alone protect it. Linux only (/proc).
-//! `cargo bench --bench hostile -- --requests 100000 --connections 16 --seconds 20`
+//! `cargo bench --bench hostile -- --requests 100000 --connections 16 --seconds 20`; with `--kinds` it says first what each kind takes,
+//! one after the other.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -173,9 +174,14 @@ async fn one(
     let attack = Arc::new(Attack::new(gateway.address, &villains));
 
     // Whatever is kept is there from now on: every kind of request by everybody, and honest ones.
-    let warmed = Arc::clone(&attack).run(attack.kinds() * 2, connections).await?;
+    let warmed = Arc::clone(&attack).run((attack.kinds() * 2).max(requests / 10), connections).await?;
     honest.run(Duration::from_secs(3)).finish().await?;
     eprintln!("warmed up with {} hostile requests", warmed.requests);
+    if std::env::args().any(|argument| argument == "--kinds") {
+        for (what, took) in Arc::clone(&attack).run(attack.kinds() * 5, 1).await?.dearest(60) {
+            println!("{:8.0} us  {what}", took.as_secs_f64() * 1e6);
+        }
+    }
     let first = honest.run(alone).finish().await?;
     let (memory, cpu) = (gateway.memory(), gateway.cpu());
 

@@ -66,11 +66,24 @@ pub(crate) struct Tally {
     /// By code or status.
     pub(crate) answers: BTreeMap<String, usize>,
     pub(crate) slowest: (Duration, &'static str),
+    /// How long the answers to each kind took together, and how many there were.
+    kinds: BTreeMap<&'static str, (Duration, u32)>,
 }
 
 impl Tally {
+    /// The kinds that take longest, and how long one of them does.
+    pub(crate) fn dearest(&self, most: usize) -> Vec<(&'static str, Duration)> {
+        let mut kinds: Vec<_> =
+            self.kinds.iter().map(|(what, (took, count))| (*what, *took / (*count).max(1))).collect();
+        kinds.sort_by_key(|(_, took)| std::cmp::Reverse(*took));
+        kinds.truncate(most);
+        kinds
+    }
+
     fn count(&mut self, answer: String, took: Duration, what: &'static str) {
         self.requests += 1;
+        let kind = self.kinds.entry(what).or_default();
+        *kind = (kind.0 + took, kind.1 + 1);
         *self.answers.entry(answer).or_default() += 1;
         if took > self.slowest.0 {
             self.slowest = (took, what);
@@ -81,6 +94,10 @@ impl Tally {
         self.requests += other.requests;
         for (answer, count) in other.answers {
             *self.answers.entry(answer).or_default() += count;
+        }
+        for (what, (took, count)) in other.kinds {
+            let kind = self.kinds.entry(what).or_default();
+            *kind = (kind.0 + took, kind.1 + count);
         }
         if other.slowest.0 > self.slowest.0 {
             self.slowest = other.slowest;

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{DocumentOperations, OperationType};
-use async_graphql::{ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value, Variables};
 use futures_util::StreamExt as _;
 
 use super::GatewaySchema;
 use super::batch::Batches;
 use super::documents::{Asked, Documents, Origin, Unfit, Unfound};
 use super::error::{Code, unrecorded};
+use super::heavy::{Heavy, LIGHT};
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
 use super::limits::{Exhausted, Limits, Payer, Spending, Standing, object, price_of_refusal};
@@ -43,6 +44,7 @@ pub struct Executor {
     clock: Clock,
     limits: Limits,
     spending: Spending,
+    heavy: Heavy,
     inputs: Arc<Inputs>,
     public_url: PublicUrl,
     documents: Arc<Documents>,
@@ -162,7 +164,8 @@ impl Executor {
         let inputs = Arc::new(Inputs::of(&schema.sdl()));
         let documents = Arc::default();
         let (spending, public_url) = (Spending::unlimited(), PublicUrl::UNKNOWN);
-        Self { schema, database, clock, limits, spending, inputs, public_url, documents }
+        let heavy = Heavy::default();
+        Self { schema, database, clock, limits, spending, heavy, inputs, public_url, documents }
     }
 
     /// The same, knowing documents.
@@ -235,7 +238,17 @@ impl Executor {
     /// # Errors
     /// Where there is no such document, or it may not be sent; the first limit that is exceeded, the syntax error or the first such
     /// input; a budget that does not suffice; each with a code.
-    pub fn prepare(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
+    pub async fn prepare(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
+        let size = asked.text.as_ref().map_or(0, String::len) + size_of(&request.variables);
+        self.heavy.work(size, || self.prepare_now(asked, request)).await
+    }
+
+    /// Does work on so many bytes of a request: much at once only beside few others.
+    pub async fn work<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+        self.heavy.work(bytes, work).await
+    }
+
+    fn prepare_now(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
         let (payer, size) = (asked.subject, asked.text.as_ref().map_or(0, String::len));
         self.admit(payer)?;
         let keep = asked.text.as_ref().and(asked.hash.clone()).map(|hash| (payer, hash));
@@ -293,7 +306,9 @@ impl Executor {
         if let Err(refusal) = self.may_send(&run).await {
             return Response::from_errors(vec![refusal]);
         }
-        let response = run.sessions.whole().batches().drive(self.schema.execute(run.graphql)).await;
+        // With its first step a document is validated, and what is asked about the schema answered.
+        let execution = self.heavy.begin(is_heavy(&run.graphql.query), self.schema.execute(run.graphql));
+        let response = run.sessions.whole().batches().drive(execution).await;
         let response = run.ends.end(&run.sessions, response).await;
         let mut response = response.unwrap_or_else(|error| Response::from_errors(vec![error]));
         if let Some(cost) = cost {
@@ -467,6 +482,28 @@ fn bound(errors: &mut Vec<ServerError>) {
         errors.truncate(MOST_ERRORS);
         errors.push(ServerError::new(format!("and {more} errors more"), None));
     }
+}
+
+/// Whether a document takes long to be validated, or asks about the schema, which is answered at once.
+fn is_heavy(query: &str) -> bool {
+    let about_schema = query.match_indices("__").any(|(at, _)| {
+        let name = query.get(at..).unwrap_or_default();
+        name.starts_with("__schema") || (name.starts_with("__type") && !name.starts_with("__typename"))
+    });
+    about_schema || query.len() > LIGHT
+}
+
+/// About how many bytes the texts in variables have.
+fn size_of(variables: &Variables) -> usize {
+    fn of(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len(),
+            Value::List(list) => list.iter().map(of).sum(),
+            Value::Object(fields) => fields.values().map(of).sum(),
+            _ => 8,
+        }
+    }
+    variables.values().map(of).sum()
 }
 
 /// Whether an error is a failure of ours, which stands in the way of a whole event.

@@ -9,6 +9,7 @@ pub mod enums;
 pub mod error;
 pub mod executor;
 pub mod gate;
+mod heavy;
 pub mod hidden;
 mod inputs;
 pub mod limits;

@@ -1,10 +1,14 @@
-//! A JSON object without a key that stands in it twice, however deep: readers differ in which of two they take, so what one that stands
+//! A JSON object of a bounded number of values, without a key that stands in it twice, however deep: readers differ in which of two they take, so what one that stands
 //! before the gateway has looked at need not be what the gateway does.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+/// Values that are read at most: more are not even looked at. Far more than any document may be given.
+const MOST: usize = 20_000;
 
 /// The object.
 #[derive(Debug, Default)]
@@ -12,7 +16,7 @@ pub(super) struct Distinct(pub(super) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Distinct {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Item::deserialize(deserializer)?.0 {
+        match (Reader { left: &Cell::new(MOST) }).deserialize(deserializer)? {
             Value::Object(object) => Ok(Self(object)),
             other => Err(de::Error::custom(format_args!("{} is no object", kind(&other)))),
         }
@@ -30,18 +34,26 @@ const fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A value within.
-struct Item(Value);
+/// Reads a value, as long as there are not too many.
+#[derive(Clone, Copy)]
+struct Reader<'c> {
+    /// How many more there may be.
+    left: &'c Cell<usize>,
+}
 
-impl<'de> Deserialize<'de> for Item {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Reader).map(Self)
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return Err(de::Error::custom(format_args!("there are more than {MOST} values in it"))),
+        }
+        deserializer.deserialize_any(self)
     }
 }
 
-struct Reader;
-
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -78,7 +90,7 @@ impl<'de> Visitor<'de> for Reader {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Item(item)) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(self)? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -90,7 +102,7 @@ impl<'de> Visitor<'de> for Reader {
             if object.contains_key(&key) {
                 return Err(de::Error::custom(format_args!("the key `{key}` stands there twice")));
             }
-            let Item(value) = entries.next_value()?;
+            let value = entries.next_value_seed(self)?;
             object.insert(key, value);
         }
         Ok(Value::Object(object))
@@ -107,6 +119,14 @@ mod tests {
             r#"{"a":null,"b":[true,-1,18446744073709551615,1.5,"x\u0000",{"a":[]}],"c":{"a":{},"b":1}}"#;
         let Distinct(object) = serde_json::from_str(text).unwrap();
         assert_eq!(Value::Object(object), serde_json::from_str::<Value>(text).unwrap());
+    }
+
+    #[test]
+    fn there_are_not_too_many() {
+        let list = |count: usize| serde_json::json!({ "a": vec![1; count] }).to_string();
+        assert!(serde_json::from_str::<Distinct>(&list(MOST - 2)).is_ok());
+        let error = serde_json::from_str::<Distinct>(&list(MOST - 1)).unwrap_err().to_string();
+        assert!(error.contains("more than 20000 values"), "{error}");
     }
 
     #[test]

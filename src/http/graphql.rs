@@ -170,7 +170,8 @@ async fn posted(app: &App, media: Media, headers: &HeaderMap, body: Body) -> Res
             "a request is one JSON object: batches are not supported, send the operations one by one",
         ));
     }
-    let parameters = serde_json::from_slice(&body).map_err(|error| {
+    let parameters = app.executor.work(body.len(), || serde_json::from_slice(&body)).await;
+    let parameters = parameters.map_err(|error| {
         door.read_in_vain(app, body.len());
         bad_request(format!("the body is no GraphQL request: {error}"))
     })?;
@@ -285,7 +286,7 @@ impl Door {
     async fn answer(self, app: &App, parameters: Parameters) -> Result<Response, Response> {
         let subject = self.subject();
         let (asked, graphql) = parameters.asked(self.client.clone(), subject).map_err(bad_request)?;
-        let mut graphql = match app.executor.prepare(asked, graphql) {
+        let mut graphql = match app.executor.prepare(asked, graphql).await {
             Ok(graphql) => graphql.telling_cost(self.tells_cost),
             Err(Refusal::Document(error)) => return Ok(self.refuse(app, error)),
             Err(Refusal::Budget(exhausted)) => return Err(self.exhausted(app, exhausted)),

@@ -3,18 +3,18 @@
 //!
 //! What an operation costs is counted on the way (`weights`); what each viewer may spend in a minute `spending` knows.
 //!
-//! Order: the size of the text and of its variables, the nesting of its brackets (both before parsing, for the parser recurses), then what it
+//! Order: the size of the text and of its variables, the nesting of its brackets, its tokens (all before parsing, for the parser recurses), then what it
 //! amounts to with fragments expanded (before async-graphql looks at it, whose own checks are exponential there).
 
 mod budget;
 #[cfg(test)]
 mod cost_tests;
-mod keys;
 mod nesting;
 mod once;
 mod spending;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod weights;
 
 use async_graphql::{ErrorExtensionValues, Request, ServerError, ServerResult, Value};
@@ -29,6 +29,8 @@ pub struct Limits {
     /// Open brackets at one point of the text, and selection sets within one another once fragments are expanded.
     /// Default 200.
     pub nesting: usize,
+    /// Names, values and signs, each comment as one. Default 3,000.
+    pub tokens: usize,
     /// Levels of fields. Default 20; the introspection that `GraphiQL` sends takes 15.
     pub depth: usize,
     /// Aliases. Default 50.
@@ -58,6 +60,7 @@ impl Default for Limits {
         Self {
             query_bytes: 32 * 1024,
             nesting: 200,
+            tokens: 3_000,
             depth: 20,
             aliases: 50,
             root_fields: 20,
@@ -161,7 +164,9 @@ impl Limits {
         let values = request.variables.values().map(values_in).fold(0, usize::saturating_add);
         within(Code::VariablesTooLarge, "number of values in variables", values, self.values)?;
         within(Code::QueryTooNested, "nesting of brackets", nesting::deepest(&request.query), self.nesting)?;
-        if let Some(key) = keys::repeated(&request.query) {
+        let tokens = tokens::tokens(&request.query);
+        within(Code::QueryTooLarge, "number of tokens", tokens.count, self.tokens)?;
+        if let Some(key) = tokens.key_twice {
             return Err(Excess::key_twice(key).into());
         }
         // Parsed here and kept in the request: async-graphql's parsing step would run its own check at once.

@@ -77,6 +77,8 @@ async fn assert_bound(query: &str, found: usize, set: fn(&mut Limits, usize), co
 async fn each_limit_is_exact() {
     let bytes = "{ name }";
     assert_bound(bytes, bytes.len(), |l, b| l.query_bytes = b, "QUERY_TOO_LARGE", "size in bytes").await;
+    let tokens = "{ a: name }";
+    assert_bound(tokens, 5, |l, b| l.tokens = b, "QUERY_TOO_LARGE", "number of tokens").await;
     let brackets = "{ planted(tree: {children: [{}]}) }";
     assert_bound(brackets, 5, |l, b| l.nesting = b, "QUERY_TOO_NESTED", "nesting of brackets").await;
     let sets = "{ ...A } fragment A on Query { ...B } fragment B on Query { ... { one { name } } }";
@@ -219,7 +221,8 @@ async fn many_operations_share_one_budget() {
         let _ = write!(query, "query Q{number} {{ ...F }} ");
     }
     query += "fragment F on Query { name one { name one { name } } }";
-    assert_eq!(code(Limits::default(), query).await.as_deref(), Some("TOO_MANY_FIELDS"));
+    let limits = Limits { tokens: 10_000, ..Limits::default() };
+    assert_eq!(code(limits, query).await.as_deref(), Some("TOO_MANY_FIELDS"));
 }
 
 #[tokio::test]
@@ -230,7 +233,8 @@ async fn a_long_chain_of_nested_fragments_does_not_recurse_beyond_the_limit() {
         let _ = write!(query, " fragment F{link} on Query {{ {open} ...F{} {close} }}", link + 1);
     }
     query += " fragment F90 on Query { name }";
-    let code = code(Limits::default(), query).await;
+    let limits = Limits { tokens: 100_000, ..Limits::default() };
+    let code = code(limits, query).await;
     assert_eq!(code.as_deref(), Some("QUERY_TOO_NESTED"));
 }
 

@@ -309,7 +309,7 @@ impl Connection {
                 coded(Code::TooManyOperations, message).into_server_error(async_graphql::Pos::default());
             return send(socket, protocol::errors(&id, &[error])).await;
         }
-        let mut graphql = match self.app.executor.prepare(asked, request) {
+        let mut graphql = match self.app.executor.prepare(asked, request).await {
             Ok(graphql) => graphql.telling_cost(self.asked.tells_cost),
             Err(refusal) => return send(socket, protocol::errors(&id, &[refusal.into()])).await,
         };

@@ -1,5 +1,6 @@
-//! Keys of input objects, read from a document's raw text: a key that stands there twice is refused (GraphQL, section 5.6.3), because the
-//! parser keeps the last of them and nobody could tell any more. One pass, after the nesting is known to be within its bound.
+//! A document's raw text, token by token, before it is parsed: how many there are, comments included, for the parser takes a microsecond
+//! or more for each; and whether an object has a key twice, which is refused (GraphQL, section 5.6.3), because the parser keeps the last of
+//! them and nobody could tell any more. One pass, after the nesting is known to be within its bound.
 //!
 //! Braces between parentheses are objects, all others are selections; in an object a name before a colon is a key.
 
@@ -15,8 +16,17 @@ enum Open<'t> {
     Object(HashSet<&'t [u8]>),
 }
 
-/// The first key that an object of the document has twice.
-pub(super) fn repeated(text: &str) -> Option<&str> {
+/// What a text has.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Tokens<'t> {
+    pub(super) count: usize,
+    /// The first key that an object has twice.
+    pub(super) key_twice: Option<&'t str>,
+}
+
+/// Reads a text to its end, or to the first string that is never closed.
+pub(super) fn tokens(text: &str) -> Tokens<'_> {
+    let mut found = Tokens::default();
     let mut scan = Scan::new(text);
     let (mut open, mut parentheses) = (Vec::new(), 0_usize);
     while let Some((&byte, rest)) = scan.rest().split_first() {
@@ -26,20 +36,24 @@ pub(super) fn repeated(text: &str) -> Option<&str> {
                 scan.skip_ignored();
                 if let (Some(Open::Object(keys)), Some(b':')) = (open.last_mut(), scan.rest().first())
                     && !keys.insert(name)
+                    && found.key_twice.is_none()
                 {
-                    return std::str::from_utf8(name).ok();
+                    found.key_twice = std::str::from_utf8(name).ok();
                 }
+                found.count += 1;
                 continue;
             }
             // The name of a variable, or a piece of a number, is no key.
             b'$' | b'0'..=b'9' => {
                 scan.advance(rest);
                 scan.take_name();
+                found.count += 1;
                 continue;
             }
             b'"' => {
+                found.count += 1;
                 if !scan.skip_any_string() {
-                    return None;
+                    return found;
                 }
                 continue;
             }
@@ -58,16 +72,17 @@ pub(super) fn repeated(text: &str) -> Option<&str> {
             }
             _ => {}
         }
+        found.count += usize::from(!matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b','));
         if byte != b'#' {
             scan.advance(rest);
         }
     }
-    None
+    found
 }
 
 #[cfg(test)]
 mod tests {
-    use super::repeated;
+    use super::tokens;
 
     #[test]
     fn a_key_stands_in_an_object_once() {
@@ -96,7 +111,22 @@ mod tests {
             (r#"{ a(b: { c: """never closed"#, None),
             ("{ a(b: { \u{feff}c: é, c: 1 }) }", Some("c")),
         ] {
-            assert_eq!(repeated(text), found, "{text}");
+            assert_eq!(tokens(text).key_twice, found, "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_counted_with_comments() {
+        for (text, count) in [
+            ("", 0),
+            (" \n,", 0),
+            ("{ a }", 3),
+            ("{ a(b: $c, d: 12.5) @e }", 15),
+            ("# x y z\n# x\n{ a }", 5),
+            (r#"{ a(b: "c d e", f: """g h""") }"#, 11),
+            ("{ a(b: \"", 6),
+        ] {
+            assert_eq!(tokens(text).count, count, "{text}");
         }
     }
 }
