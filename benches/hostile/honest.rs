@@ -76,7 +76,7 @@ impl Running {
 
 impl Honest {
     /// Users by their tokens, and whether they are a partner's.
-    pub(crate) fn new(to: SocketAddr, users: [(String, bool); USERS]) -> Self {
+    pub(crate) fn new(to: SocketAddr, users: &[(String, bool); USERS]) -> Self {
         let partner = [
             include_str!("../../graphiql/examples/partner-home.graphql"),
             include_str!("../../graphiql/examples/dashboard.graphql"),

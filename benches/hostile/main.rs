@@ -170,7 +170,7 @@ async fn one(
     };
     let honest = [(next(true)?, true), (next(true)?, true), (next(false)?, false), (next(false)?, false)];
     let villains = vec![next(true)?, next(false)?, String::new(), "eyJhbGciOiJFZERTQSJ9.e30.AAAA".to_owned()];
-    let honest = Honest::new(gateway.address, honest);
+    let honest = Honest::new(gateway.address, &honest);
     let attack = Arc::new(Attack::new(gateway.address, &villains));
 
     // Whatever is kept is there from now on: every kind of request by everybody, and honest ones.

@@ -153,7 +153,7 @@ impl Attack {
         }
         // Mixed: the step has no divisor in common with how many there are.
         let count = shots.len();
-        let step = (count * 5 / 8..).find(|step| gcd(*step, count) == 1).unwrap_or(1);
+        let step = (count * 5 / 8..count).find(|step| gcd(*step, count) == 1).unwrap_or(1);
         let mut order: Vec<_> = shots.into_iter().map(Some).collect();
         let mixed = (0..count).filter_map(|nth| order.get_mut(nth * step % count)?.take());
         Self { to, shots: mixed.collect() }

@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, stream};
 use posture_gateway::config::HttpLimits;
+use posture_gateway::domain::clock::Clock;
 use posture_gateway::graphql::documents::manifest::Manifests;
 use posture_gateway::graphql::documents::{AdHoc, Documents};
 use serde_json::{Value, json};
@@ -15,6 +17,7 @@ use crate::support::app::{App, Client, Extras};
 use crate::support::cast::{Cast, Persona};
 use crate::support::hostile::{bodies, documents, raw, values};
 use crate::support::live::{Socket, within};
+use crate::support::process::Gateway;
 
 /// How long a refusal may take, in a build that is not optimised and beside other tests.
 const QUICKLY: Duration = Duration::from_secs(5);
@@ -128,9 +131,10 @@ async fn a_flood_of_operations_is_a_few_at_a_time() {
         begun += 1;
     }
     for text in socket.hears_before_pong().await {
-        match text.contains("TOO_MANY_OPERATIONS") {
-            true => refused += 1,
-            false => answered += 1,
+        if text.contains("TOO_MANY_OPERATIONS") {
+            refused += 1;
+        } else {
+            answered += 1;
         }
     }
     assert_eq!((begun, answered, refused), (500, 0, 490));
@@ -305,4 +309,35 @@ async fn errors_about_a_document_are_the_same_for_everybody() {
             assert_eq!(app.sign_in(persona).ask(document).await.text, reply.text, "{persona:?} {document}");
         }
     }
+}
+
+/// Hostile requests by the thousand, 16 at once, against a process of its own without budgets: it lives, refuses each and gives its memory
+/// back. `HOSTILE` says how many (1,500 where it is not set). What honest clients notice of it `benches/hostile` measures.
+#[tokio::test]
+async fn thousands_of_hostile_requests_leave_nothing_behind() {
+    let count: usize = std::env::var("HOSTILE").map_or(1_500, |count| count.parse().unwrap());
+    let app = App::start(Cast::new().world).await;
+    let gateway = Gateway::start_with(&app, 0, &[("QUERY_BUDGET", "0")]);
+    let token = app.token(Persona::PartnerAdmin, Clock::System.now(), chrono::TimeDelta::hours(1));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let corpus: Vec<_> = documents().into_iter().chain(bodies()).chain(values()).collect();
+    let attack = async |count: usize| {
+        let requests = corpus.iter().cycle().take(count).map(|hostile| {
+            let request =
+                http.post(&gateway.url).bearer_auth(&token).header("content-type", "application/json");
+            let request = request.body(hostile.body.clone());
+            async move {
+                // A body that is not read to its end may cost the answer.
+                let Ok(answer) = within(hostile.what, request.send()).await else { return };
+                let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+                assert!(status < 500 && text.contains(hostile.code), "{}: {status} {text}", hostile.what);
+            }
+        });
+        stream::iter(requests).buffer_unordered(16).collect::<()>().await;
+    };
+    attack(corpus.len() * 4).await;
+    let before = gateway.memory().unwrap();
+    attack(count).await;
+    let after = gateway.memory().unwrap();
+    assert!(after < before * 3 / 2, "{before} kB before, {after} kB after");
 }

@@ -100,6 +100,7 @@ impl Spending {
     }
 
     /// Takes what has been done already. A viewer may be in debt after that.
+    #[allow(clippy::must_use_candidate, reason = "where they stand then is of interest to some alone")]
     pub fn charge(&self, payer: Payer, cost: u64, now: DateTime<Utc>) -> Option<Standing> {
         self.with(|accounts, ledger| {
             let full_at = ledger.full_at(payer, now) + accounts.time_of(cost);
@@ -219,7 +220,7 @@ mod tests {
     const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
     fn user(n: usize) -> Payer {
-        Some(UserId(Uuid::from_u128(n as u128)))
+        Payer::from(UserId(Uuid::from_u128(n as u128)))
     }
 
     fn remaining(spending: &Spending, payer: Payer, now: DateTime<Utc>) -> u64 {

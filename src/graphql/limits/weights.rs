@@ -28,23 +28,20 @@ pub(super) const LONGEST_TREND: u64 = 366;
 /// How many objects a field may answer where the document does not say how many; `is_given` tells which arguments it has.
 pub(super) fn size_of(field: &str, is_given: impl Fn(&str) -> bool) -> u64 {
     match field {
-        // Lists of a size of their own, or of none that is known: what is usual.
-        "addOns" | "plans" => 10,
+        // Lists of a size of their own, or of none that is known: what is usual. What can be asked about the schema is as large as it is
+        // here, or larger.
+        "addOns" | "plans" | "fields" | "directives" => 10,
         "byOperatingModel" | "prepaidLicenses" => 3,
         "byStatus" | "visibility" => 6,
-        "partners" => 5,
+        "partners" | "enumValues" => 5,
         "postureTrend" if is_given("since") => LONGEST_TREND,
         "postureTrend" => 30,
         "accessRecords" | "accesses" | "apiKeys" | "assets" | "auditLog" | "children" | "componentSearch"
         | "components" | "evidence" | "findings" | "history" | "lines" | "postureShares" | "quotes"
         | "roles" | "scanSchedules" | "scans" | "targets" | "users" => DEFAULT_PAGE,
-        // What can be asked about the schema, as large as it is here or larger.
         "types" => 200,
-        "fields" => 10,
         "inputFields" => 4,
-        "enumValues" => 5,
         "args" | "possibleTypes" => 2,
-        "directives" => 10,
         _ if is_given("first") || is_given("last") => DEFAULT_PAGE,
         _ => 1,
     }
