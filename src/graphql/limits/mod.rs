@@ -29,7 +29,7 @@ pub struct Limits {
     /// Open brackets at one point of the text, and selection sets within one another once fragments are expanded.
     /// Default 200.
     pub nesting: usize,
-    /// Names, values and signs, each comment as one. Default 3,000.
+    /// Names, values and signs, each comment as one. Default 4,000.
     pub tokens: usize,
     /// Levels of fields. Default 20; the introspection that `GraphiQL` sends takes 15.
     pub depth: usize,
@@ -60,7 +60,7 @@ impl Default for Limits {
         Self {
             query_bytes: 32 * 1024,
             nesting: 200,
-            tokens: 3_000,
+            tokens: 4_000,
             depth: 20,
             aliases: 50,
             root_fields: 20,
