@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::domain::public_url::PublicUrl;
 use crate::graphql::documents::{AdHoc, Documents, manifest};
+use crate::graphql::limits::Spending;
 use crate::http::auth::{KeyError, KeySet, Verifier};
 use crate::http::cors::Origin;
 use crate::policy::Caller;
@@ -161,6 +162,22 @@ impl DocumentArgs {
     }
 }
 
+/// What queries may cost.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct BudgetArgs {
+    /// Points that the queries of one user may cost in a minute, and those of all together who are not signed in; 0 for no limit
+    #[arg(long, env = "QUERY_BUDGET", value_name = "POINTS", default_value_t = 500_000)]
+    pub query_budget: u64,
+}
+
+impl BudgetArgs {
+    /// The budgets that these arguments describe.
+    #[must_use]
+    pub fn spending(self) -> Spending {
+        Spending::a_minute(self.query_budget)
+    }
+}
+
 /// The work that nobody asks for: due schedules, daily snapshots.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct WorkerArgs {
@@ -182,6 +199,10 @@ impl WorkerArgs {
 pub struct HttpLimits {
     /// Bytes of a GraphQL request's body. Default 256 KiB.
     pub body_bytes: usize,
+    /// Open connections at most, those for live events among them; more wait until one is closed. Default 10,000.
+    pub connections: usize,
+    /// Bytes of a request's head, and of what is read ahead of a connection. Default 64 KiB. Headers are 100 at most, which is hyper's own.
+    pub head_bytes: usize,
     /// How long a client may take over its headers. Default 10 seconds.
     pub header_timeout: Duration,
     /// How long a GraphQL request may take in all, its body included. Default 30 seconds.
@@ -196,6 +217,8 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             body_bytes: 256 * 1024,
+            connections: 10_000,
+            head_bytes: 64 * 1024,
             header_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),

@@ -32,7 +32,7 @@ use chrono::TimeDelta;
 use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, HttpLimits, LiveLimits};
 use posture_gateway::domain::clock::Clock;
 use posture_gateway::domain::user::ViewerKind;
-use posture_gateway::graphql::limits::Limits;
+use posture_gateway::graphql::limits::{Limits, Spending};
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, KeySet, Verifier};
 use posture_gateway::http::live::LiveDoor;
@@ -94,7 +94,9 @@ async fn server(arguments: &[String]) -> anyhow::Result<()> {
         let database = Database::new(url.parse()?, PoolSettings::default());
         router(App {
             live: LiveDoor::new(database.clone(), LiveLimits::default()),
-            executor: Executor::new(schema(), database, Clock::System, Limits::default()),
+            // One user sends everything there is: without a budget.
+            executor: Executor::new(schema(), database, Clock::System, Limits::default())
+                .spending(Spending::unlimited()),
             verifier,
             limits,
             origins: Vec::new(),

@@ -18,8 +18,8 @@ use tokio::net::TcpListener;
 use super::ingest::write;
 use super::{migrate, stopped};
 use crate::config::{
-    DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DocumentArgs, EvidenceLimits, HttpLimits, IngestLimits,
-    LiveLimits,
+    BudgetArgs, DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DocumentArgs, EvidenceLimits, HttpLimits,
+    IngestLimits, LiveLimits,
 };
 use crate::demo::{self, Persona};
 use crate::domain::clock::Clock;
@@ -76,6 +76,8 @@ pub(super) struct DemoArgs {
     personas_file: Option<PathBuf>,
     #[command(flatten)]
     documents: DocumentArgs,
+    #[command(flatten)]
+    budget: BudgetArgs,
 }
 
 /// Serves the demo until it is asked to stop.
@@ -107,6 +109,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let live = LiveDoor::new(database.clone(), LiveLimits::default());
     let executor = Executor::new(schema(), database, clock, Limits::default())
         .found_at(format!("http://{}", listener.local_addr()?).parse()?)
+        .spending(args.budget.spending())
         .trusting(args.documents.documents()?)
         .await?;
     let app = App {

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 
 use super::stopped;
 use crate::config::{
-    DatabaseArgs, DocumentArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, LiveArgs, PoolArgs,
-    TokenArgs, WorkerArgs,
+    BudgetArgs, DatabaseArgs, DocumentArgs, EvidenceArgs, HttpArgs, HttpLimits, IngestLimits, LiveArgs,
+    PoolArgs, TokenArgs, WorkerArgs,
 };
 use crate::domain::clock::Clock;
 use crate::files::Files;
@@ -37,6 +37,8 @@ pub(super) struct ServeArgs {
     http: HttpArgs,
     #[command(flatten)]
     documents: DocumentArgs,
+    #[command(flatten)]
+    budget: BudgetArgs,
     #[command(flatten)]
     evidence: EvidenceArgs,
     #[command(flatten)]
@@ -64,6 +66,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let live = LiveDoor::new(database.clone(), args.live.into());
     let executor = Executor::new(schema(), database, Clock::System, Limits::default())
         .found_at(public_url)
+        .spending(args.budget.spending())
         .trusting(args.documents.documents()?)
         .await?;
     let app = App {

@@ -1,20 +1,24 @@
 //! Executes one request: its session opened, its batches driven, its snapshot ended, its denials told. Every door
 //! goes through here.
 
+mod prepare;
+
 use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value};
 use futures_util::StreamExt as _;
 
+use self::prepare::is_heavy;
+pub use self::prepare::{Prepared, Refusal};
 use super::GatewaySchema;
 use super::batch::Batches;
-use super::documents::{Asked, Documents, Origin, Unfit, Unfound};
+use super::documents::{Documents, Origin, Unfit, Unfound};
 use super::error::{Code, unrecorded};
+use super::heavy::Heavy;
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
-use super::limits::Limits;
+use super::limits::{Limits, Spending};
 use super::live::{Cause, Change, Topic};
 use super::mutation::Stamp;
 use super::session::{Session, Sessions};
@@ -28,6 +32,9 @@ use crate::policy::Viewer;
 use crate::store::viewer::signed_in;
 use crate::store::{Database, Snapshot, StoreError};
 
+/// How many errors of validation are told.
+const MOST_ERRORS: usize = 20;
+
 /// Executes requests against one database.
 #[derive(Clone)]
 pub struct Executor {
@@ -35,52 +42,11 @@ pub struct Executor {
     database: Database,
     clock: Clock,
     limits: Limits,
+    spending: Spending,
+    heavy: Heavy,
     inputs: Arc<Inputs>,
     public_url: PublicUrl,
     documents: Arc<Documents>,
-}
-
-/// A request within the limits, parsed. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
-pub struct Prepared(async_graphql::Request, Origin);
-
-impl Prepared {
-    /// The name of the operation that runs, where it has one.
-    fn operation_name(&mut self) -> Option<String> {
-        if let Some(chosen) = &self.0.operation_name {
-            return Some(chosen.clone());
-        }
-        match &self.0.parsed_query().ok()?.operations {
-            DocumentOperations::Multiple(named) if named.len() == 1 => {
-                named.keys().next().map(Name::to_string)
-            }
-            // Without a name, or refused because none of several was chosen.
-            DocumentOperations::Multiple(_) | DocumentOperations::Single(_) => None,
-        }
-    }
-
-    /// What kind of operation runs; none where none of several was chosen, which is refused when it is executed.
-    pub fn kind(&mut self) -> Option<OperationType> {
-        let chosen = self.0.operation_name.clone();
-        let operations = &self.0.parsed_query().ok()?.operations;
-        let mut candidates = operations.iter().filter(|(name, _)| {
-            chosen.as_deref().is_none_or(|chosen| name.is_some_and(|name| name.as_str() == chosen))
-        });
-        match (candidates.next(), candidates.next()) {
-            (Some((_, only)), None) => Some(only.node.ty),
-            _ => None,
-        }
-    }
-
-    /// The same request once more, for the next event of a stream: parsed and held against the limits once.
-    #[must_use]
-    pub fn again(&mut self) -> Self {
-        let mut again = async_graphql::Request::new(self.0.query.clone()).variables(self.0.variables.clone());
-        again.operation_name.clone_from(&self.0.operation_name);
-        if let Ok(document) = self.0.parsed_query() {
-            again.set_parsed_query(document.clone());
-        }
-        Self(again, self.1)
-    }
 }
 
 /// What a door hands over.
@@ -109,12 +75,14 @@ pub enum Event {
 }
 
 impl Executor {
-    /// An executor over a database.
+    /// An executor over a database, for which queries cost nothing.
     #[must_use]
     pub fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
         let inputs = Arc::new(Inputs::of(&schema.sdl()));
         let documents = Arc::default();
-        Self { schema, database, clock, limits, inputs, public_url: PublicUrl::UNKNOWN, documents }
+        let (spending, public_url) = (Spending::unlimited(), PublicUrl::UNKNOWN);
+        let heavy = Heavy::default();
+        Self { schema, database, clock, limits, spending, heavy, inputs, public_url, documents }
     }
 
     /// The same, knowing documents.
@@ -126,7 +94,7 @@ impl Executor {
             let unfit = |error: &ServerError| Unfit::new(client, id, error.message.clone());
             let prepared =
                 self.checked(document.to_validate(), Origin::Trusted).map_err(|error| unfit(&error))?;
-            let answer = self.schema.execute(prepared.0).await;
+            let answer = self.schema.execute(prepared.request).await;
             // Validated, and then refused because it asks for no operation: all that may be said against it.
             match answer.errors.first() {
                 Some(error) if !error.message.starts_with("Unknown operation") => return Err(unfit(error)),
@@ -135,6 +103,12 @@ impl Executor {
             }
         }
         Ok(Self { documents: Arc::new(documents), ..self })
+    }
+
+    /// The same, with a budget for each viewer.
+    #[must_use]
+    pub fn spending(self, spending: Spending) -> Self {
+        Self { spending, ..self }
     }
 
     /// The same, told where it is found from outside; else its links are paths alone.
@@ -155,54 +129,23 @@ impl Executor {
         &self.clock
     }
 
-    /// Finds the document that is asked for, and refuses one above a limit, and mutations with an input that cannot be read, before
-    /// anything of it runs. The document of `request` is replaced by it.
-    ///
-    /// # Errors
-    /// Where there is no such document, or it may not be sent; the first limit that is exceeded, the syntax error or the first such
-    /// input; each with a code.
-    pub fn prepare(
-        &self,
-        asked: Asked,
-        mut request: async_graphql::Request,
-    ) -> Result<Prepared, ServerError> {
-        let keep = asked.text.as_ref().and(asked.hash.clone()).map(|hash| (asked.subject, hash));
-        let (source, origin) = self.documents.find(asked)?;
-        source.lay_into(&mut request);
-        let mut prepared = self.checked(request, origin)?;
-        if let (Some((subject, hash)), Origin::AdHoc) = (keep, origin) {
-            let text = prepared.0.query.clone();
-            if let Ok(parsed) = prepared.0.parsed_query() {
-                self.documents.keep(subject, hash, &text, parsed);
-            }
-        }
-        Ok(prepared)
-    }
-
-    fn checked(&self, mut request: async_graphql::Request, origin: Origin) -> Result<Prepared, ServerError> {
-        let checked = self.limits.check(&mut request).and_then(|()| {
-            let (operation, variables) =
-                (request.operation_name.take(), std::mem::take(&mut request.variables));
-            let checked = request
-                .parsed_query()
-                .and_then(|document| self.inputs.check(document, operation.as_deref(), &variables));
-            (request.operation_name, request.variables) = (operation, variables);
-            checked
-        });
-        match checked {
-            Ok(()) => Ok(Prepared(request, origin)),
-            Err(error) => Err(with_code(error, "GRAPHQL_PARSE_FAILED")),
-        }
-    }
-
     /// Answers one query or mutation in one snapshot.
     pub async fn execute(&self, request: Request) -> Response {
+        let cost =
+            request.graphql.tells_cost.then(|| self.cost(request.graphql.cost, request.graphql.standing));
         let run = self.begin(request, None);
         if let Err(refusal) = self.may_send(&run).await {
             return Response::from_errors(vec![refusal]);
         }
-        let response = run.sessions.whole().batches().drive(self.schema.execute(run.graphql)).await;
-        run.ends.end(&run.sessions, response).await.unwrap_or_else(|error| Response::from_errors(vec![error]))
+        // With its first step a document is validated, and what is asked about the schema answered.
+        let execution = self.heavy.begin(is_heavy(&run.graphql.query), self.schema.execute(run.graphql));
+        let response = run.sessions.whole().batches().drive(execution).await;
+        let response = run.ends.end(&run.sessions, response).await;
+        let mut response = response.unwrap_or_else(|error| Response::from_errors(vec![error]));
+        if let Some(cost) = cost {
+            response.extensions.insert("cost".to_owned(), cost);
+        }
+        response
     }
 
     /// Opens a subscription: says what it is about, or refuses it. Nothing is told.
@@ -228,8 +171,10 @@ impl Executor {
         }
     }
 
-    /// Tells a stream a change: one execution, in a snapshot and with a viewer of its own (GraphQL, section 6.2.3.2).
+    /// Tells a stream a change: one execution, in a snapshot and with a viewer of its own (GraphQL, section 6.2.3.2). What is told
+    /// costs as much as the request that opened the stream; silence costs nothing, for what is left would tell of what is hidden.
     pub async fn event(&self, request: Request, change: Change) -> Event {
+        let (payer, cost, tells_cost) = (request.subject, request.graphql.cost, request.graphql.tells_cost);
         let run = self.begin(request, Some(Cause::Changed(change)));
         let mut stream = self.schema.execute_stream(run.graphql);
         let whole = run.sessions.whole();
@@ -255,7 +200,13 @@ impl Executor {
             Err(_) => Event::Failed,
             Ok(_) if is_silent => Event::Silent,
             Ok(response) if response.errors.iter().any(is_failure) => Event::Failed,
-            Ok(response) => Event::Told(Box::new(response)),
+            Ok(mut response) => {
+                let standing = self.spending.charge(payer, cost, self.clock.now());
+                if tells_cost {
+                    response.extensions.insert("cost".to_owned(), self.cost(cost, standing));
+                }
+                Event::Told(Box::new(response))
+            }
         }
     }
 
@@ -277,9 +228,13 @@ impl Executor {
         let showing = Arc::new(Showing::default());
         let session = Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
         let sessions = Arc::new(Sessions::new(session));
-        let origin = request.graphql.1;
-        let mut graphql =
-            request.graphql.0.data(Arc::clone(&sessions)).data(request.stamp).data(self.public_url.clone());
+        let origin = request.graphql.origin;
+        let mut graphql = request
+            .graphql
+            .request
+            .data(Arc::clone(&sessions))
+            .data(request.stamp)
+            .data(self.public_url.clone());
         if let Some(cause) = cause {
             graphql = graphql.data(cause);
         }
@@ -322,6 +277,7 @@ impl Ends {
             }
         }
         let Response { data, errors, extensions, .. } = &mut response;
+        bound(errors);
         for error in errors.iter_mut() {
             let code = if error.path.is_empty() { "GRAPHQL_VALIDATION_FAILED" } else { "BAD_USER_INPUT" };
             *error = with_code(std::mem::replace(error, ServerError::new("", None)), code);
@@ -337,6 +293,15 @@ impl Ends {
             extensions.insert("hidden".to_owned(), hidden);
         }
         Ok(response)
+    }
+}
+
+/// Keeps the first errors of a document that is not valid: there may be one for each of its fields.
+fn bound(errors: &mut Vec<ServerError>) {
+    if errors.len() > MOST_ERRORS && errors.iter().all(|error| error.path.is_empty()) {
+        let more = errors.len() - MOST_ERRORS;
+        errors.truncate(MOST_ERRORS);
+        errors.push(ServerError::new(format!("and {more} errors more"), None));
     }
 }
 

@@ -9,6 +9,7 @@ pub mod enums;
 pub mod error;
 pub mod executor;
 pub mod gate;
+mod heavy;
 pub mod hidden;
 mod inputs;
 pub mod limits;
@@ -27,7 +28,7 @@ use async_graphql::{SDLExportOptions, Schema};
 use chrono::{DateTime, Utc};
 use descriptions::Descriptions;
 
-pub use executor::{Event, Executor, Prepared, Request};
+pub use executor::{Event, Executor, Prepared, Refusal, Request};
 
 /// The one schema of production, tests and the exported SDL.
 pub type GatewaySchema = Schema<query::Query, mutation::Mutation, subscription::SubscriptionRoot>;

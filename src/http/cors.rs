@@ -46,6 +46,7 @@ pub(super) fn layer(origins: &[Origin]) -> Option<CorsLayer> {
         header::AUTHORIZATION,
         header::CONTENT_TYPE,
         HeaderName::from_static(crate::graphql::hidden::PLACEMENT_HEADER),
+        HeaderName::from_static(super::COST_HEADER),
         HeaderName::from_static("idempotency-key"),
         HeaderName::from_static("graphql-client-name"),
         HeaderName::from_static("graphql-client-version"),

@@ -3,26 +3,29 @@
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{ServerError, Value, Variables};
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::auth::{Pass, SignInError};
+use super::distinct::Distinct;
 use super::media::{Media, Outcome};
-use super::{App, CLIENT_NAMES, HIDDEN_FIELDS, auth, failure, live, media};
+use super::{App, CLIENT_NAMES, HIDDEN_FIELDS, QUERY_COST, auth, failure, live, media};
 use crate::domain::ids::UserId;
-use crate::graphql::Request;
 use crate::graphql::documents::Asked;
 use crate::graphql::error::bad_input;
 use crate::graphql::hidden::{Placement, UnknownPlacement};
+use crate::graphql::limits::Exhausted;
 use crate::graphql::mutation::Stamp;
+use crate::graphql::{Refusal, Request};
 
 /// What a client sends, as JSON or as a query string.
 #[derive(Deserialize)]
@@ -31,7 +34,7 @@ pub(super) struct Parameters {
     query: Option<String>,
     /// The id of a document that the gateway knows, in the place of `query`.
     document_id: Option<String>,
-    variables: Option<Map>,
+    variables: Option<Distinct>,
     operation_name: Option<String>,
     extensions: Option<Extensions>,
 }
@@ -50,9 +53,6 @@ struct PersistedQuery {
     version: u32,
     sha256_hash: String,
 }
-
-/// A JSON object.
-type Map = serde_json::Map<String, serde_json::Value>;
 
 /// The same in a query string, where objects are texts of JSON and an empty text is as good as none.
 #[derive(Deserialize)]
@@ -111,7 +111,8 @@ impl Parameters {
             }
             _ => {}
         }
-        let variables = serde_json::Value::Object(self.variables.unwrap_or_default());
+        let Distinct(variables) = self.variables.unwrap_or_default();
+        let variables = serde_json::Value::Object(variables);
         let request = async_graphql::Request::new(String::new()).variables(Variables::from_json(variables));
         let request = match self.operation_name {
             Some(name) => request.operation_name(name),
@@ -135,23 +136,45 @@ async fn posted(app: &App, media: Media, headers: &HeaderMap, body: Body) -> Res
             "a GraphQL request is sent with content-type `application/json`, in UTF-8",
         ));
     }
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return Err(failure(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "a GraphQL request is sent as it is: without `content-encoding`",
+        ));
+    }
     let door = Door::open(app, media, headers).await?;
-    let body = to_bytes(body, app.limits.body_bytes).await.map_err(|_| {
-        failure(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "BODY_TOO_LARGE",
-            format!("the body could not be read within the limit of {} bytes", app.limits.body_bytes),
-        )
-    })?;
+    let most = app.limits.body_bytes;
+    let too_large = || {
+        let message = format!("the body could not be read within the limit of {most} bytes");
+        failure(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", message)
+    };
+    // What says that it is too large is not waited for.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large());
+    }
+    let (mut chunks, mut body) = (body.into_data_stream(), Vec::new());
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| bad_request("the body ended early, or is not sent as HTTP has it"))?;
+        if body.len() + chunk.len() > most {
+            door.read_in_vain(app, most);
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        door.read_in_vain(app, body.len());
         return Err(failure(
             StatusCode::BAD_REQUEST,
             "BATCHES_NOT_SUPPORTED",
             "a request is one JSON object: batches are not supported, send the operations one by one",
         ));
     }
-    let parameters = serde_json::from_slice(&body)
-        .map_err(|error| bad_request(format!("the body is no GraphQL request: {error}")))?;
+    let parameters = app.executor.work(body.len(), || serde_json::from_slice(&body)).await;
+    let parameters = parameters.map_err(|error| {
+        door.read_in_vain(app, body.len());
+        bad_request(format!("the body is no GraphQL request: {error}"))
+    })?;
     door.answer(app, parameters).await
 }
 
@@ -204,12 +227,14 @@ struct Door {
     /// What the client calls itself.
     client: Option<String>,
     media: Media,
+    tells_cost: bool,
     queries_only: bool,
 }
 
 impl Door {
     async fn open(app: &App, media: Media, headers: &HeaderMap) -> Result<Self, Response> {
         let placement = placement(headers).map_err(|error| bad_request(error.to_string()))?;
+        let tells_cost = tells_cost(headers).map_err(bad_request)?;
         let idempotency_key = idempotency_key(headers).map_err(bad_request)?;
         let (now, database) = (app.executor.clock().now(), app.executor.database());
         let pass =
@@ -229,15 +254,42 @@ impl Door {
             })?;
         let stamp = Stamp { request: request_id(headers), idempotency_key };
         let client = client_name(headers);
-        Ok(Self { pass, placement, stamp, client, media, queries_only: false })
+        let door = Self { pass, placement, stamp, client, media, tells_cost, queries_only: false };
+        // From whoever has nothing left nothing is read.
+        app.executor.admit(door.subject()).map_err(|exhausted| door.exhausted(app, exhausted))?;
+        Ok(door)
+    }
+
+    /// Who asks, where a token says so.
+    fn subject(&self) -> Option<UserId> {
+        self.pass.map(|pass| pass.user)
+    }
+
+    /// Bytes that are no request.
+    fn read_in_vain(&self, app: &App, bytes: usize) {
+        app.executor.refused(self.subject(), bytes);
+    }
+
+    /// The answer to whoever has too little left. As 401 and 413 it is about the request and not about its document, so its status is the
+    /// same in every media type: `retry-after` means something to clients with this one alone.
+    fn exhausted(&self, app: &App, exhausted: Exhausted) -> Response {
+        let mut answer = async_graphql::Response::from_errors(vec![exhausted.into()]);
+        if self.tells_cost {
+            let cost = app.executor.cost(exhausted.requested, Some(exhausted.standing));
+            answer.extensions.insert("cost".to_owned(), cost);
+        }
+        let mut response = self.written(StatusCode::TOO_MANY_REQUESTS, &Envelope::of(&answer));
+        response.headers_mut().insert(header::RETRY_AFTER, exhausted.retry_after.into());
+        response
     }
 
     async fn answer(self, app: &App, parameters: Parameters) -> Result<Response, Response> {
-        let subject = self.pass.map(|pass| pass.user);
+        let subject = self.subject();
         let (asked, graphql) = parameters.asked(self.client.clone(), subject).map_err(bad_request)?;
-        let mut graphql = match app.executor.prepare(asked, graphql) {
-            Ok(graphql) => graphql,
-            Err(error) => return Ok(self.refuse(app, error)),
+        let mut graphql = match app.executor.prepare(asked, graphql).await {
+            Ok(graphql) => graphql.telling_cost(self.tells_cost),
+            Err(Refusal::Document(error)) => return Ok(self.refuse(app, error)),
+            Err(Refusal::Budget(exhausted)) => return Err(self.exhausted(app, exhausted)),
         };
         let kind = graphql.kind();
         let may_run = match kind {
@@ -281,11 +333,12 @@ impl Door {
             (true, false) => Outcome::Partial,
             (true, true) => Outcome::Whole,
         };
-        match serde_json::to_vec(&envelope) {
-            Ok(body) => {
-                (self.media.status(outcome), [(header::CONTENT_TYPE, self.media.content_type())], body)
-                    .into_response()
-            }
+        self.written(self.media.status(outcome), &envelope)
+    }
+
+    fn written(&self, status: StatusCode, envelope: &Envelope<'_>) -> Response {
+        match serde_json::to_vec(envelope) {
+            Ok(body) => (status, [(header::CONTENT_TYPE, self.media.content_type())], body).into_response(),
             Err(_) => self.media.wrap(failure(
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "INTERNAL",
@@ -329,6 +382,19 @@ pub(super) fn placement(headers: &HeaderMap) -> Result<Placement, UnknownPlaceme
         (None, _) => Ok(Placement::default()),
         (Some(value), None) => Placement::parse(value.as_bytes()),
         (Some(_), Some(_)) => Err(UnknownPlacement),
+    }
+}
+
+/// Whether the client wants to be told what its request costs: the header `query-cost`.
+///
+/// # Errors
+/// For another value than `extensions`, or two of them.
+pub(super) fn tells_cost(headers: &HeaderMap) -> Result<bool, &'static str> {
+    let mut values = headers.get_all(&QUERY_COST).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(false),
+        (Some(value), None) if value.as_bytes() == b"extensions" => Ok(true),
+        (Some(_), _) => Err("the request header `query-cost` takes the value `extensions`"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod auth;
 pub mod cors;
+mod distinct;
 pub mod evidence;
 pub mod graphiql;
 mod graphql;
@@ -16,16 +17,18 @@ mod server;
 mod share;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, extract::State};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 
 pub use server::serve;
 
@@ -70,7 +73,7 @@ pub fn router(app: App) -> Router {
     let mut router = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .route("/share/{secret}", get(share::get))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, app.limits.request_timeout));
+        .layer(from_fn_with_state(app.limits.request_timeout, in_time));
     let evidence = EvidenceState {
         database: app.executor.database().clone(),
         verifier: Arc::clone(&app.verifier),
@@ -129,6 +132,17 @@ async fn personas(State(app): State<App>) -> Response {
     }
 }
 
+/// Answers within a time, the reading of the body included. A stream that has begun is no part of it.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        failure(
+            StatusCode::REQUEST_TIMEOUT,
+            "REQUEST_TIMEOUT",
+            format!("the request took longer than {} s: it was given up", limit.as_secs_f64()),
+        )
+    })
+}
+
 async fn nothing_here() -> Response {
     failure(StatusCode::NOT_FOUND, "NOT_FOUND", "there is nothing at this path: GraphQL is at `/graphql`")
 }
@@ -151,6 +165,12 @@ fn failure(status: StatusCode, code: &str, message: impl Into<String>) -> Respon
 
 /// The request header by which a client says where denials are to be told.
 static HIDDEN_FIELDS: HeaderName = HeaderName::from_static(crate::graphql::hidden::PLACEMENT_HEADER);
+
+/// The request header by which a client asks to be told what its request costs.
+static QUERY_COST: HeaderName = HeaderName::from_static(COST_HEADER);
+
+/// Its name.
+const COST_HEADER: &str = "query-cost";
 
 /// The request headers by which a client says what it is called, the first before the second.
 const CLIENT_NAMES: [&str; 2] = ["graphql-client-name", "apollographql-client-name"];

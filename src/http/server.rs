@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 
 use axum::Router;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use super::patience::Patient;
 use crate::config::HttpLimits;
@@ -28,12 +29,19 @@ pub async fn serve(
     let mut builder = Builder::new();
     // Whoever does not finish a request's head in time is not worth a connection.
     builder.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
+    builder.max_buf_size(limits.head_bytes).max_header_size(limits.head_bytes);
+    let places = Arc::new(Semaphore::new(limits.connections));
     let stopping = watch::Sender::new(false);
     tokio::pin!(shutdown);
     loop {
-        let stream = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+        // Whoever finds no place waits in the kernel's queue, where they cost next to nothing.
+        let accepted = async {
+            let place = Arc::clone(&places).acquire_owned().await.map_err(io::Error::other)?;
+            listener.accept().await.map(|(stream, _)| (stream, place))
+        };
+        let (stream, place) = tokio::select! {
+            accepted = accepted => match accepted {
+                Ok(accepted) => accepted,
                 Err(error) if is_of_the_connection(&error) => continue,
                 Err(error) => {
                     // Out of file handles, most likely: others will be closed, meanwhile do not spin.
@@ -50,6 +58,7 @@ pub async fn serve(
         let connection = builder.serve_connection(io, service).with_upgrades();
         let mut stop = stopping.subscribe();
         tokio::spawn(async move {
+            let _place = place;
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => ended,

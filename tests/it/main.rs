@@ -7,11 +7,13 @@
 )]
 #![expect(clippy::match_same_arms, reason = "a case a line, each with its own why")]
 
+mod abuse;
 mod accesses;
 mod attacks;
 mod audit_chain;
 mod bad_input;
 mod bad_requests;
+mod budget;
 mod component_search;
 mod connections;
 mod demo_world;

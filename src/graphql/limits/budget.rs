@@ -1,54 +1,48 @@
-//! What a parsed document amounts to once its fragments are expanded.
+//! What a parsed document amounts to once its fragments are expanded, and what the operation that runs costs (`weights`).
 //!
 //! Each fragment is measured once an operation and remembered, so that a chain of fragments which spread each other
 //! twice costs no more than its text. Sums saturate; recursion is bounded by the nesting that is allowed.
 
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 
-use async_graphql::parser::types::{ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    ExecutableDocument, Field, OperationDefinition, OperationType, Selection, SelectionSet,
+};
 use async_graphql::{Name, Positioned, Value, Variables};
+use chrono::NaiveDate;
 
+use super::weights::{INTROSPECTION, LARGEST_PAGE, LONGEST_TREND, MUTATION, REQUEST, size_of, weight_of};
 use super::{Code, Excess, Limits, within};
 
-/// The size of a page where neither `first` nor `last` is given (DESIGN.md 9).
-const DEFAULT_PAGE: u64 = 20;
-
-/// The largest page: a resolver refuses more by itself and with a better message, so more is not counted here.
-const LARGEST_PAGE: u64 = 100;
-
-/// Fields that answer many objects even where the document does not say how many.
-const LISTS: [&str; 14] = [
-    "accessRecords",
-    "accesses",
-    "assets",
-    "auditLog",
-    "children",
-    "componentSearch",
-    "components",
-    "evidence",
-    "findings",
-    "lines",
-    "postureShares",
-    "postureTrend",
-    "scanSchedules",
-    "scans",
-];
-
-/// Checks every operation and every fragment of a document against the limits.
+/// Checks every operation and every fragment of a document against the limits. Answers what the operation that is chosen costs; where none
+/// of several is, which is refused afterwards, what the dearest does.
 pub(super) fn check(
     document: &ExecutableDocument,
+    chosen: Option<&str>,
     variables: &Variables,
     limits: &Limits,
-) -> Result<(), Excess> {
+) -> Result<u64, Excess> {
     within(Code::QueryTooLarge, "number of fragments", document.fragments.len(), limits.fragments)?;
+    let items: HashMap<&Name, u64> = variables.iter().map(|(name, value)| (name, items_in(value))).collect();
     let mut total = Cost::default();
-    let mut spread = HashSet::new();
-    for (_, operation) in document.operations.iter() {
-        let mut walk =
-            Walk { document, limits, variables, operation: Some(operation), known: HashMap::new() };
+    let (mut spread, mut price) = (HashSet::new(), REQUEST);
+    for (name, operation) in document.operations.iter() {
+        let mut walk = Walk {
+            document,
+            limits,
+            variables,
+            items: &items,
+            operation: Some(operation),
+            known: HashMap::new(),
+        };
         let mut cost = walk.selections(&operation.node.selection_set.node, 1)?;
         cost.directives = cost.directives.saturating_add(declared_directives(&operation.node));
+        cost.complexity = cost.price(operation.node.ty);
         cost.check(limits)?;
+        if chosen.is_none_or(|chosen| name.is_some_and(|name| name.as_str() == chosen)) {
+            price = price.max(cost.complexity);
+        }
         // One operation runs, but all of them are validated: what bounds that work is the sum.
         total.fields = total.fields.saturating_add(cost.fields);
         total.aliases = total.aliases.saturating_add(cost.aliases);
@@ -57,12 +51,13 @@ pub(super) fn check(
         spread.extend(walk.known.into_keys());
     }
     // A fragment that no operation spreads is validated too.
-    let mut walk = Walk { document, limits, variables, operation: None, known: HashMap::new() };
+    let mut walk =
+        Walk { document, limits, variables, items: &items, operation: None, known: HashMap::new() };
     for name in document.fragments.keys().filter(|name| !spread.contains(name.as_str())) {
         let cost = walk.fragment(name, 1)?;
         Cost { own_fields: 0, ..cost }.check(limits)?;
     }
-    Ok(())
+    Ok(price)
 }
 
 fn declared_directives(operation: &OperationDefinition) -> u64 {
@@ -82,7 +77,12 @@ struct Cost {
     depth: u64,
     /// Levels of selection sets: fields, inline fragments and spreads.
     nesting: u64,
+    /// Items of the lists that arguments hold, as often as pages repeat them.
+    items: u64,
+    /// Fields as often as pages repeat them, each with its weight.
     complexity: u64,
+    /// The same of what is asked about the schema.
+    introspection: u64,
 }
 
 impl Cost {
@@ -94,7 +94,21 @@ impl Cost {
         self.directives = self.directives.saturating_add(other.directives);
         self.depth = self.depth.max(other.depth);
         self.nesting = self.nesting.max(other.nesting);
+        self.items = self.items.saturating_add(other.items);
         self.complexity = self.complexity.saturating_add(other.complexity);
+        self.introspection = self.introspection.saturating_add(other.introspection);
+    }
+
+    /// What an operation costs that selects this.
+    fn price(&self, kind: OperationType) -> u64 {
+        let writes = match kind {
+            OperationType::Mutation => self.own_fields.saturating_add(self.items).saturating_mul(MUTATION),
+            OperationType::Query | OperationType::Subscription => self.items,
+        };
+        REQUEST
+            .saturating_add(self.complexity)
+            .saturating_add(writes)
+            .saturating_add(self.introspection / INTROSPECTION)
     }
 
     fn with_directives(mut self, count: usize) -> Self {
@@ -109,6 +123,8 @@ impl Cost {
         within(Code::TooManyDirectives, "number of directives", self.directives, limits.directives)?;
         within(Code::TooManyFields, "number of root fields", self.own_fields, limits.root_fields)?;
         within(Code::TooManyFields, "number of fields", self.fields, limits.fields)?;
+        let of_schema = "complexity of what it asks about the schema";
+        within(Code::QueryTooComplex, of_schema, self.introspection, limits.introspection)?;
         within(Code::QueryTooComplex, "complexity", self.complexity, limits.complexity)
     }
 }
@@ -118,6 +134,8 @@ struct Walk<'a> {
     document: &'a ExecutableDocument,
     limits: &'a Limits,
     variables: &'a Variables,
+    /// How many items the lists in each variable hold.
+    items: &'a HashMap<&'a Name, u64>,
     operation: Option<&'a Positioned<OperationDefinition>>,
     /// The fragments met so far; `None` while one is being measured.
     known: HashMap<&'a str, Option<Cost>>,
@@ -150,12 +168,17 @@ impl<'a> Walk<'a> {
         let set = &field.selection_set.node;
         let below = if set.items.is_empty() { Cost::default() } else { self.selections(set, level + 1)? };
         let page = if set.items.is_empty() { 1 } else { self.page(field) };
+        let repeated = below.complexity.saturating_mul(page);
+        let about_schema = matches!(field.name.node.as_str(), "__schema" | "__type");
+        let (complexity, introspection) = if about_schema { (0, repeated) } else { (repeated, 0) };
         Ok(Cost {
             own_fields: 1,
             fields: below.fields.saturating_add(1),
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             depth: below.depth.saturating_add(1),
-            complexity: below.complexity.saturating_mul(page).saturating_add(1),
+            items: below.items.saturating_mul(page).saturating_add(self.items_of(field)),
+            complexity: complexity.saturating_add(weight_of(&field.name.node)),
+            introspection: below.introspection.saturating_add(introspection),
             ..below
         })
     }
@@ -181,32 +204,74 @@ impl<'a> Walk<'a> {
 
     /// How many objects a field may answer: its page, the ids it is asked for, or one.
     fn page(&self, field: &Field) -> u64 {
-        if let Some(Value::List(ids)) = self.argument(field, "ids") {
-            return ids.len() as u64;
+        if field.get_argument("ids").is_some() {
+            return self.items_of(field);
         }
-        let asked = ["first", "last"].into_iter().find_map(|name| match self.argument(field, name)? {
+        let asked = ["first", "last"].into_iter().find_map(|name| match self.scalar(field, name)? {
             Value::Number(number) => Some(number.as_u64().unwrap_or(0).min(LARGEST_PAGE)),
             _ => None,
         });
-        let paged = || field.arguments.iter().any(|(name, _)| matches!(name.node.as_str(), "first" | "last"));
-        match asked {
-            Some(size) => size,
-            None if LISTS.contains(&field.name.node.as_str()) || paged() => DEFAULT_PAGE,
-            None => 1,
+        if let (Some(first), Some(last)) = (self.day(field, "since"), self.day(field, "until")) {
+            let days = last.signed_duration_since(first).num_days().saturating_add(1);
+            return u64::try_from(days).unwrap_or(0).min(LONGEST_TREND);
+        }
+        asked.unwrap_or_else(|| {
+            let is_given = |name: &str| field.get_argument(name).is_some();
+            size_of(&field.name.node, is_given)
+        })
+    }
+
+    fn day(&self, field: &Field, name: &str) -> Option<NaiveDate> {
+        match self.scalar(field, name)? {
+            Value::String(day) => day.parse().ok(),
+            _ => None,
         }
     }
 
-    /// The value of an argument, variables replaced by their values or defaults.
-    fn argument(&self, field: &Field, name: &str) -> Option<Value> {
+    /// The value of an argument, a variable replaced by its value or default; null where that is no scalar.
+    fn scalar(&self, field: &Field, name: &str) -> Option<Value> {
         let value = field.get_argument(name)?.node.clone();
-        value.into_const_with(|variable| self.variable(&variable).ok_or(())).ok()
+        let scalar = |variable: Name| {
+            let value = self.variables.get(&variable).or_else(|| self.default_of(&variable));
+            Ok::<_, Infallible>(value.filter(|value| is_scalar(value)).cloned().unwrap_or_default())
+        };
+        let Ok(value) = value.into_const_with(scalar);
+        Some(value)
     }
 
-    fn variable(&self, name: &Name) -> Option<Value> {
-        self.variables.get(name).cloned().or_else(|| {
-            let definitions = &self.operation?.node.variable_definitions;
-            let definition = definitions.iter().find(|definition| definition.node.name.node == *name)?;
-            definition.node.default_value().cloned()
-        })
+    /// How many items the lists hold that a field is given.
+    fn items_of(&self, field: &Field) -> u64 {
+        let mut count = 0_u64;
+        for (_, value) in &field.arguments {
+            let counted = value.node.clone().into_const_with(|variable| {
+                // Counted once a document: however often it is used, nobody walks through it again.
+                let given = self.items.get(&variable).copied();
+                let items = given.unwrap_or_else(|| self.default_of(&variable).map_or(0, items_in));
+                count = count.saturating_add(items);
+                Ok::<_, Infallible>(Value::Null)
+            });
+            let Ok(literal) = counted;
+            count = count.saturating_add(items_in(&literal));
+        }
+        count
+    }
+
+    fn default_of(&self, variable: &Name) -> Option<&'a Value> {
+        let definitions = &self.operation?.node.variable_definitions;
+        let definition = definitions.iter().find(|definition| definition.node.name.node == *variable)?;
+        definition.node.default_value()
+    }
+}
+
+const fn is_scalar(value: &Value) -> bool {
+    !matches!(value, Value::List(_) | Value::Object(_))
+}
+
+/// How many items the lists in a value hold.
+fn items_in(value: &Value) -> u64 {
+    match value {
+        Value::List(list) => list.iter().map(items_in).fold(list.len() as u64, u64::saturating_add),
+        Value::Object(fields) => fields.values().map(items_in).fold(0, u64::saturating_add),
+        _ => 0,
     }
 }

@@ -1,16 +1,25 @@
 //! Limits on a document before it is validated and run: the executor asks, so that they
 //! hold on every way in. Not an extension of the schema: with one, async-graphql pays for it at every field.
 //!
-//! Order: the size of the text, the nesting of its brackets (both before parsing, for the parser recurses), then what it
+//! What an operation costs is counted on the way (`weights`); what each viewer may spend in a minute `spending` knows.
+//!
+//! Order: the size of the text and of its variables, the nesting of its brackets, its tokens (all before parsing, for the parser recurses), then what it
 //! amounts to with fragments expanded (before async-graphql looks at it, whose own checks are exponential there).
 
 mod budget;
+#[cfg(test)]
+mod cost_tests;
 mod nesting;
 mod once;
+mod spending;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod weights;
 
-use async_graphql::{ErrorExtensionValues, Request, ServerError, ServerResult};
+use async_graphql::{ErrorExtensionValues, Request, ServerError, ServerResult, Value};
+
+pub use spending::{Exhausted, Payer, Spending, Standing, object};
 
 /// The bounds; every one is the largest value still allowed. Fragments count as often as they are spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +29,8 @@ pub struct Limits {
     /// Open brackets at one point of the text, and selection sets within one another once fragments are expanded.
     /// Default 200.
     pub nesting: usize,
+    /// Names, values and signs, each comment as one. Default 4,000.
+    pub tokens: usize,
     /// Levels of fields. Default 20; the introspection that `GraphiQL` sends takes 15.
     pub depth: usize,
     /// Aliases. Default 50.
@@ -32,9 +43,16 @@ pub struct Limits {
     pub directives: usize,
     /// Fragments that the document defines. Default 100.
     pub fragments: usize,
-    /// Fields as often as pages repeat them: below a connection everything counts `first` or `last` times (20 where
-    /// neither is given, at most 100), below `nodes(ids:)` once an id. Default 20,000.
+    /// Values in the variables, those within others included. Default 5,000.
+    pub values: usize,
+    /// What an operation costs, in points: 50 a request, and one a field as often as pages repeat it: below a connection everything counts
+    /// `first` or `last` times (20 where neither is given, at most 100), below `nodes(ids:)` once an id. A mutation costs 10 more, and 10
+    /// for each item of a list that it is given; what reads many rows for one object 20; an item in any other argument 1.
+    /// Default 30,000.
     pub complexity: usize,
+    /// Fields about the schema, as often as its lists repeat them; what tools ask takes up to 240,000. 20 of them cost a point.
+    /// Default 300,000.
+    pub introspection: usize,
 }
 
 impl Default for Limits {
@@ -42,13 +60,16 @@ impl Default for Limits {
         Self {
             query_bytes: 32 * 1024,
             nesting: 200,
+            tokens: 4_000,
             depth: 20,
             aliases: 50,
             root_fields: 20,
             fields: 2_000,
             directives: 50,
             fragments: 100,
-            complexity: 20_000,
+            values: 5_000,
+            complexity: 30_000,
+            introspection: 300_000,
         }
     }
 }
@@ -70,6 +91,8 @@ enum Code {
     TooManyDirectives,
     TooManyFields,
     FragmentCycle,
+    VariablesTooLarge,
+    RepeatedKey,
     BadUserInput,
 }
 
@@ -84,6 +107,8 @@ impl Code {
             Self::TooManyDirectives => "TOO_MANY_DIRECTIVES",
             Self::TooManyFields => "TOO_MANY_FIELDS",
             Self::FragmentCycle => "FRAGMENT_CYCLE",
+            Self::VariablesTooLarge => "VARIABLES_TOO_LARGE",
+            Self::RepeatedKey => "GRAPHQL_VALIDATION_FAILED",
             Self::BadUserInput => "BAD_USER_INPUT",
         }
     }
@@ -98,6 +123,11 @@ struct Excess {
 impl Excess {
     fn over(code: Code, what: &'static str, found: u64, bound: usize) -> Self {
         Self { code, message: format!("the document's {what} is {found}; the limit is {bound}") }
+    }
+
+    fn key_twice(key: &str) -> Self {
+        let message = format!("an object has the field `{key}` twice: which of them is meant is not clear");
+        Self { code: Code::RepeatedKey, message }
     }
 
     fn repeated(key: &str) -> Self {
@@ -125,20 +155,43 @@ impl From<Excess> for ServerError {
 }
 
 impl Limits {
-    /// Refuses a request above a limit; parses it, once and for all, on the way.
+    /// Refuses a request above a limit; parses it, once and for all, on the way. Answers what the operation that runs costs.
     ///
     /// # Errors
     /// The first limit that is exceeded, or the syntax error.
-    pub fn check(&self, request: &mut Request) -> ServerResult<()> {
+    pub fn check(&self, request: &mut Request) -> ServerResult<u64> {
         within(Code::QueryTooLarge, "size in bytes", request.query.len(), self.query_bytes)?;
+        let values = request.variables.values().map(values_in).fold(0, usize::saturating_add);
+        within(Code::VariablesTooLarge, "number of values in variables", values, self.values)?;
         within(Code::QueryTooNested, "nesting of brackets", nesting::deepest(&request.query), self.nesting)?;
+        let tokens = tokens::tokens(&request.query);
+        within(Code::QueryTooLarge, "number of tokens", tokens.count, self.tokens)?;
+        if let Some(key) = tokens.key_twice {
+            return Err(Excess::key_twice(key).into());
+        }
         // Parsed here and kept in the request: async-graphql's parsing step would run its own check at once.
-        let variables = std::mem::take(&mut request.variables);
-        let within = request.parsed_query().map(|document| {
-            budget::check(document, &variables, self)?;
-            once::check(document)
+        let (variables, chosen) = (std::mem::take(&mut request.variables), request.operation_name.take());
+        let price = request.parsed_query().map(|document| {
+            let price = budget::check(document, chosen.as_deref(), &variables, self)?;
+            once::check(document)?;
+            Ok::<_, Excess>(price)
         });
-        request.variables = variables;
-        Ok(within??)
+        (request.variables, request.operation_name) = (variables, chosen);
+        Ok(price??)
+    }
+}
+
+/// What it costs to refuse a request of so many bytes.
+#[must_use]
+pub const fn price_of_refusal(bytes: usize) -> u64 {
+    weights::REFUSAL + bytes as u64 / weights::BYTES
+}
+
+/// How many values there are in one, itself included. It nests no deeper than JSON is read.
+fn values_in(value: &Value) -> usize {
+    match value {
+        Value::List(list) => list.iter().map(values_in).fold(1, usize::saturating_add),
+        Value::Object(fields) => fields.values().map(values_in).fold(1, usize::saturating_add),
+        _ => 1,
     }
 }

@@ -5,7 +5,7 @@
 
 /// The deepest nesting of `(`, `[` and `{` outside strings and comments.
 pub(super) fn deepest(text: &str) -> usize {
-    let mut scan = Scan { rest: text.as_bytes(), open: 0, deepest: 0 };
+    let mut scan = Scan::new(text);
     while let Some((&byte, rest)) = scan.rest.split_first() {
         scan.rest = rest;
         match byte {
@@ -29,20 +29,68 @@ pub(super) fn deepest(text: &str) -> usize {
     scan.deepest
 }
 
-struct Scan<'a> {
+/// A text, as far as it is still to be read.
+pub(super) struct Scan<'a> {
     rest: &'a [u8],
     open: usize,
     deepest: usize,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { rest: text.as_bytes(), open: 0, deepest: 0 }
+    }
+
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    pub(super) const fn advance(&mut self, rest: &'a [u8]) {
+        self.rest = rest;
+    }
+
+    /// A name, or what is left of one.
+    pub(super) fn take_name(&mut self) -> &'a [u8] {
+        let end = self.rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'_'));
+        let (name, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        name
+    }
+
+    /// White space, commas and comments.
+    pub(super) fn skip_ignored(&mut self) {
+        while let [byte, rest @ ..] = self.rest {
+            match byte {
+                b' ' | b'\t' | b'\n' | b'\r' | b',' => self.rest = rest,
+                b'#' => self.skip_comment(),
+                _ => return,
+            }
+        }
+    }
+
+    /// A string of either kind; false where it is never closed.
+    pub(super) fn skip_any_string(&mut self) -> bool {
+        match self.rest {
+            [b'"', b'"', b'"', block @ ..] => {
+                self.rest = block;
+                self.skip_block_string()
+            }
+            [b'"', string @ ..] => {
+                self.rest = string;
+                self.skip_string();
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn enter(&mut self) {
         self.open += 1;
         self.deepest = self.deepest.max(self.open);
     }
 
     /// Up to the end of the line.
-    fn skip_comment(&mut self) {
+    pub(super) fn skip_comment(&mut self) {
         while let [byte, rest @ ..] = self.rest {
             if matches!(byte, b'\n' | b'\r') {
                 return;

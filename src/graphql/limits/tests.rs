@@ -46,7 +46,7 @@ async fn refusal(limits: Limits, request: impl Into<Request>) -> Option<(String,
     let schema = Schema::build(Query, EmptyMutation, EmptySubscription).finish();
     let mut request = request.into();
     let error = match limits.check(&mut request) {
-        Ok(()) => schema.execute(request).await.errors.into_iter().next()?,
+        Ok(_) => schema.execute(request).await.errors.into_iter().next()?,
         Err(error) => error,
     };
     let code = match error.extensions.as_ref().and_then(|extensions| extensions.get("code")) {
@@ -77,6 +77,8 @@ async fn assert_bound(query: &str, found: usize, set: fn(&mut Limits, usize), co
 async fn each_limit_is_exact() {
     let bytes = "{ name }";
     assert_bound(bytes, bytes.len(), |l, b| l.query_bytes = b, "QUERY_TOO_LARGE", "size in bytes").await;
+    let tokens = "{ a: name }";
+    assert_bound(tokens, 5, |l, b| l.tokens = b, "QUERY_TOO_LARGE", "number of tokens").await;
     let brackets = "{ planted(tree: {children: [{}]}) }";
     assert_bound(brackets, 5, |l, b| l.nesting = b, "QUERY_TOO_NESTED", "nesting of brackets").await;
     let sets = "{ ...A } fragment A on Query { ...B } fragment B on Query { ... { one { name } } }";
@@ -108,18 +110,19 @@ async fn complexity_multiplies_by_the_page() {
         ("{ findings(first: null) { name } }", 21),
         ("{ findings(first: 5) { findings(first: 3) { name } } }", 21),
         ("{ findings(first: 101) { name } }", 101),
-        (r#"{ nodes(ids: ["a", "b", "c"]) { name } }"#, 4),
+        (r#"{ nodes(ids: ["a", "b", "c"]) { name } }"#, 7),
         ("query($n: Int = 7) { findings(first: $n) { name } }", 8),
         ("query($n: Int) { findings(first: $n) { name } }", 21),
         ("query($n: Int = 7) { ...A ...A } fragment A on Query { findings(first: $n) { name } }", 16),
     ] {
-        assert_bound(query, found, |l, b| l.complexity = b, "QUERY_TOO_COMPLEX", "complexity").await;
+        let with_request = found + 50;
+        assert_bound(query, with_request, |l, b| l.complexity = b, "QUERY_TOO_COMPLEX", "complexity").await;
     }
 }
 
 #[tokio::test]
 async fn complexity_reads_variables() {
-    let limits = Limits { complexity: 10, ..Limits::default() };
+    let limits = Limits { complexity: 60, ..Limits::default() };
     let query = "query($n: Int = 50) { findings(first: $n) { name } }";
     let with = |value| Request::new(query).variables(Variables::from_json(json!({ "n": value })));
     assert_eq!(code(limits, with(json!(9))).await, None);
@@ -218,7 +221,8 @@ async fn many_operations_share_one_budget() {
         let _ = write!(query, "query Q{number} {{ ...F }} ");
     }
     query += "fragment F on Query { name one { name one { name } } }";
-    assert_eq!(code(Limits::default(), query).await.as_deref(), Some("TOO_MANY_FIELDS"));
+    let limits = Limits { tokens: 10_000, ..Limits::default() };
+    assert_eq!(code(limits, query).await.as_deref(), Some("TOO_MANY_FIELDS"));
 }
 
 #[tokio::test]
@@ -229,7 +233,8 @@ async fn a_long_chain_of_nested_fragments_does_not_recurse_beyond_the_limit() {
         let _ = write!(query, " fragment F{link} on Query {{ {open} ...F{} {close} }}", link + 1);
     }
     query += " fragment F90 on Query { name }";
-    let code = code(Limits::default(), query).await;
+    let limits = Limits { tokens: 100_000, ..Limits::default() };
+    let code = code(limits, query).await;
     assert_eq!(code.as_deref(), Some("QUERY_TOO_NESTED"));
 }
 

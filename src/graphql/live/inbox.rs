@@ -119,6 +119,21 @@ impl Inbox {
             self.arrived.notified().await;
         }
     }
+
+    /// The next change of its user, ahead of everything else that waits.
+    pub(super) async fn user_changed(&self) {
+        loop {
+            let changed = {
+                let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.order.retain(|change| *change != Change::User);
+                waiting.known.remove(&Change::User)
+            };
+            if changed {
+                return;
+            }
+            self.arrived.notified().await;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -172,6 +172,11 @@ impl Listening {
         self.inbox.next().await
     }
 
+    /// The next change of who listens, ahead of everything else that waits.
+    pub async fn user_changed(&self) {
+        self.inbox.user_changed().await;
+    }
+
     /// Puts a change back that could not be told.
     pub fn put_back(&self, change: Change) {
         self.inbox.put(change);

@@ -7,6 +7,7 @@ use async_graphql::{Response, ServerError};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::domain::ids::UserId;
 use crate::graphql::error::{internal, unauthenticated};
 use crate::graphql::hidden::Placement;
 use crate::graphql::live::{Change, Listening, Topic};
@@ -91,6 +92,11 @@ impl Stream {
         Ok(Self { app: app.clone(), asked, listening, failures: 0 })
     }
 
+    /// Who listens, and pays.
+    fn user(&self) -> Option<UserId> {
+        self.asked.pass.map(|pass| pass.user)
+    }
+
     /// When its token expires.
     pub(super) fn ends_at(&self) -> Option<DateTime<Utc>> {
         self.asked.pass.and_then(|pass| pass.ends_at())
@@ -100,6 +106,12 @@ impl Stream {
     pub(super) async fn next(&mut self) -> Result<Box<Response>, Ended> {
         loop {
             let change = self.listening.next().await;
+            if change != Change::User && self.app.executor.admit(self.user()).is_err() {
+                self.afford().await?;
+                // Whatever came meanwhile waits with it: what has changed twice is told once.
+                self.listening.put_back(change);
+                continue;
+            }
             // Whoever asks again and again takes turns with the others, and leaves connections for requests.
             let turn = self.app.live.live.turn().await;
             let told = self.tell(change).await;
@@ -117,6 +129,27 @@ impl Stream {
                     self.failures = self.failures.saturating_add(1);
                 }
                 Err(ended) => return Err(ended),
+            }
+        }
+    }
+
+    /// Waits until who listens has anything left to spend: what has changed is told later then, and as it is then. Meanwhile whether they
+    /// may listen is looked after as ever.
+    async fn afford(&self) -> Result<(), Ended> {
+        let Some(pass) = self.asked.pass else { return Ok(()) };
+        let mut admitted = std::pin::pin!(self.app.executor.admitted(self.user()));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut admitted => return Ok(()),
+                () = self.listening.user_changed() => match check(&self.app, pass).await {
+                    Ok(()) => {}
+                    Err(Ended::Failing) => {
+                        self.listening.put_back(Change::User);
+                        tokio::time::sleep(LAST_PAUSE).await;
+                    }
+                    Err(ended) => return Err(ended),
+                },
             }
         }
     }

@@ -25,8 +25,8 @@ use crate::graphql::error::{Code, coded};
 use crate::graphql::hidden::{PLACEMENT_HEADER, Placement};
 use crate::graphql::mutation::Stamp;
 use crate::http::auth::{Pass, SignInError, TokenError, pass_of};
-use crate::http::graphql::{Parameters, bad_request, client_name, placement};
-use crate::http::{App, CLIENT_NAMES, failure};
+use crate::http::graphql::{Parameters, bad_request, client_name, placement, tells_cost};
+use crate::http::{App, CLIENT_NAMES, COST_HEADER, QUERY_COST, failure};
 
 /// How many messages of operations wait for the connection to be written; more, and the operations wait.
 const WAITING: usize = 8;
@@ -43,6 +43,10 @@ pub(in crate::http) fn socket(app: App, headers: &HeaderMap, upgrade: WebSocketU
         Ok(placement) => placement,
         Err(error) => return bad_request(error.to_string()),
     };
+    let tells_cost = match tells_cost(headers) {
+        Ok(tells_cost) => tells_cost,
+        Err(error) => return bad_request(error),
+    };
     let Some(place) = app.live.place() else {
         let mut refusal = failure(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -55,11 +59,10 @@ pub(in crate::http) fn socket(app: App, headers: &HeaderMap, upgrade: WebSocketU
     let bytes = app.live.limits.message_bytes;
     let authorization = headers.get_all(header::AUTHORIZATION).iter().cloned().collect();
     let client = client_name(headers);
-    upgrade
-        .protocols([SUBPROTOCOL])
-        .max_message_size(bytes)
-        .max_frame_size(bytes)
-        .on_upgrade(move |socket| Connection::serve(app, socket, authorization, placement, client, place))
+    upgrade.protocols([SUBPROTOCOL]).max_message_size(bytes).max_frame_size(bytes).on_upgrade(move |socket| {
+        let asked = Handshake { authorization, placement, tells_cost, client };
+        Connection::serve(app, socket, asked, place)
+    })
 }
 
 /// What an operation says.
@@ -85,15 +88,20 @@ enum Phase {
     Open { pass: Option<Pass>, _seat: Seat },
 }
 
+/// What the handshake's headers say; `connection_init` may say otherwise.
+struct Handshake {
+    authorization: Vec<HeaderValue>,
+    placement: Placement,
+    tells_cost: bool,
+    client: Option<String>,
+}
+
 /// One connection.
 struct Connection {
     app: App,
     phase: Phase,
-    /// The header `Authorization` of the handshake, for clients that can send one.
-    authorization: Vec<HeaderValue>,
-    placement: Placement,
-    /// What the client calls itself.
-    client: Option<String>,
+    /// What the client wants to be told, and how; who asks is the header's, for clients that can send one.
+    asked: Handshake,
     operations: HashMap<String, (u64, AbortHandle)>,
     begun: u64,
     tasks: JoinSet<()>,
@@ -106,14 +114,7 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(
-        app: App,
-        mut socket: WebSocket,
-        authorization: Vec<HeaderValue>,
-        placement: Placement,
-        client: Option<String>,
-        place: OwnedSemaphorePermit,
-    ) {
+    async fn serve(app: App, mut socket: WebSocket, asked: Handshake, place: OwnedSemaphorePermit) {
         let closing = if socket.protocol().is_some() {
             let (out, told) = mpsc::channel(WAITING);
             let now = Instant::now();
@@ -121,9 +122,7 @@ impl Connection {
             let connection = Self {
                 app,
                 phase: Phase::Silent { until },
-                authorization,
-                placement,
-                client,
+                asked,
                 operations: HashMap::new(),
                 begun: 0,
                 tasks: JoinSet::new(),
@@ -244,22 +243,25 @@ impl Connection {
         for (name, value) in payload {
             let name = name.to_ascii_lowercase();
             if CLIENT_NAMES.contains(&name.as_str()) {
-                self.client = value.as_str().map(str::to_owned);
+                self.asked.client = value.as_str().map(str::to_owned);
                 continue;
             }
-            if ![header::AUTHORIZATION.as_str(), PLACEMENT_HEADER].contains(&name.as_str()) {
+            if ![header::AUTHORIZATION.as_str(), PLACEMENT_HEADER, COST_HEADER].contains(&name.as_str()) {
                 continue;
             }
             let value =
                 value.as_str().and_then(|text| HeaderValue::from_str(text).ok()).ok_or(Closing::INVALID)?;
             if name == PLACEMENT_HEADER {
-                self.placement = Placement::parse(value.as_bytes()).map_err(|_| Closing::INVALID)?;
+                self.asked.placement = Placement::parse(value.as_bytes()).map_err(|_| Closing::INVALID)?;
+            } else if name == COST_HEADER {
+                let headers = HeaderMap::from_iter([(QUERY_COST.clone(), value)]);
+                self.asked.tells_cost = tells_cost(&headers).map_err(|_| Closing::INVALID)?;
             } else {
                 headers.append(header::AUTHORIZATION, value);
             }
         }
         if headers.is_empty() {
-            for value in self.authorization.drain(..) {
+            for value in self.asked.authorization.drain(..) {
                 headers.append(header::AUTHORIZATION, value);
             }
         }
@@ -296,7 +298,7 @@ impl Connection {
         }
         let subject = pass.map(|pass| pass.user);
         let (asked, request) =
-            parameters.asked(self.client.clone(), subject).map_err(|_| Closing::INVALID)?;
+            parameters.asked(self.asked.client.clone(), subject).map_err(|_| Closing::INVALID)?;
         self.busy = Instant::now();
         if self.operations.len() >= self.app.live.limits.operations {
             let message = format!(
@@ -307,11 +309,11 @@ impl Connection {
                 coded(Code::TooManyOperations, message).into_server_error(async_graphql::Pos::default());
             return send(socket, protocol::errors(&id, &[error])).await;
         }
-        let mut graphql = match self.app.executor.prepare(asked, request) {
-            Ok(graphql) => graphql,
-            Err(error) => return send(socket, protocol::errors(&id, &[error])).await,
+        let mut graphql = match self.app.executor.prepare(asked, request).await {
+            Ok(graphql) => graphql.telling_cost(self.asked.tells_cost),
+            Err(refusal) => return send(socket, protocol::errors(&id, &[refusal.into()])).await,
         };
-        let (app, out, placement) = (self.app.clone(), self.out.clone(), self.placement);
+        let (app, out, placement) = (self.app.clone(), self.out.clone(), self.asked.placement);
         self.begun += 1;
         let (nth, name) = (self.begun, id.clone());
         let say = move |what| {

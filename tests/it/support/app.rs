@@ -11,7 +11,7 @@ use posture_gateway::domain::clock::Clock;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::files::Files;
 use posture_gateway::graphql::documents::Documents;
-use posture_gateway::graphql::limits::Limits;
+use posture_gateway::graphql::limits::{Limits, Spending};
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, Verifier};
 use posture_gateway::http::cors::Origin;
@@ -53,12 +53,14 @@ pub(crate) struct App {
     life: Arc<Life>,
 }
 
-/// What most gateways of tests go without.
+/// What most gateways of tests go without: their viewers have no budgets.
 #[derive(Default)]
-struct Extras {
-    live: LiveLimits,
-    documents: Documents,
-    origins: Vec<Origin>,
+pub(crate) struct Extras {
+    pub(crate) live: LiveLimits,
+    pub(crate) documents: Documents,
+    pub(crate) origins: Vec<Origin>,
+    pub(crate) limits: HttpLimits,
+    pub(crate) spending: Spending,
 }
 
 /// A gateway that runs for as long as it or one of its clients is there, and its database with it.
@@ -109,6 +111,11 @@ impl App {
         Self::start_with_extras("posture_gateway", world, 4, Extras { live, ..Extras::default() }).await
     }
 
+    /// The same with whatever is asked for.
+    pub(crate) async fn start_extra(world: World, extras: Extras) -> Self {
+        Self::start_with_extras("posture_gateway", world, 4, extras).await
+    }
+
     async fn start_with_extras(role: &str, world: World, connections: u32, extras: Extras) -> Self {
         let test_database = TestDatabase::create().await;
         let mut owner = test_database.as_superuser().connect().await.unwrap();
@@ -139,7 +146,7 @@ impl App {
         let key = DevelopmentKey::load_or_create(keys.path()).unwrap();
         let pool = PoolSettings { max_connections: connections, ..PoolSettings::default() };
         let database = Database::new(test_database.as_role(role), pool);
-        let limits = HttpLimits::default();
+        let limits = extras.limits;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = format!("http://{}", listener.local_addr().unwrap());
         let door = LiveDoor::new(database.clone(), extras.live);
@@ -147,6 +154,7 @@ impl App {
             live: door.clone(),
             executor: Executor::new(schema(), database.clone(), clock.clone(), Limits::default())
                 .found_at(at.parse().unwrap())
+                .spending(extras.spending)
                 .trusting(extras.documents)
                 .await
                 .unwrap(),

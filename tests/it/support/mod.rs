@@ -5,6 +5,7 @@ pub(crate) mod cast;
 pub(crate) mod database;
 pub(crate) mod dice;
 pub(crate) mod events;
+pub(crate) mod hostile;
 pub(crate) mod live;
 pub(crate) mod process;
 pub(crate) mod size;

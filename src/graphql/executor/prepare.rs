@@ -1,0 +1,219 @@
+//! What becomes of a request before it is executed: its document is found, held against the limits, and paid for.
+
+use async_graphql::parser::types::{DocumentOperations, OperationType};
+use async_graphql::{Name, ServerError, Value, Variables};
+
+use super::super::documents::{Asked, Origin};
+use super::super::heavy::LIGHT;
+use super::super::limits::{Exhausted, Payer, Standing, object, price_of_refusal};
+use super::{Executor, with_code};
+
+/// How many bytes a message about a document may have before its long lines are left out, and how many a line.
+const LONGEST_MESSAGE: usize = 1_000;
+const LONGEST_LINE: usize = 200;
+
+/// A request within the limits, parsed and paid for. Made by [`Executor::prepare`] alone, so no door can leave the limits out.
+pub struct Prepared {
+    pub(super) request: async_graphql::Request,
+    pub(super) origin: Origin,
+    /// What one execution of it costs.
+    pub(super) cost: u64,
+    /// Where its viewer stood once it was paid for; none where there are no budgets.
+    pub(super) standing: Option<Standing>,
+    pub(super) tells_cost: bool,
+}
+
+/// Why a request is not executed.
+#[derive(Clone, Debug)]
+pub enum Refusal {
+    /// What it asks for: there is no such document, it is above a limit, or cannot be read.
+    Document(ServerError),
+    /// Its viewer's budget.
+    Budget(Exhausted),
+}
+
+impl From<Refusal> for ServerError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Document(error) => error,
+            Refusal::Budget(exhausted) => exhausted.into(),
+        }
+    }
+}
+
+impl From<Exhausted> for Refusal {
+    fn from(exhausted: Exhausted) -> Self {
+        Self::Budget(exhausted)
+    }
+}
+
+impl Prepared {
+    /// The same, which tells in `extensions.cost` what it costs, if that is asked for.
+    #[must_use]
+    pub fn telling_cost(self, tells_cost: bool) -> Self {
+        Self { tells_cost, ..self }
+    }
+
+    /// The name of the operation that runs, where it has one.
+    pub(super) fn operation_name(&mut self) -> Option<String> {
+        if let Some(chosen) = &self.request.operation_name {
+            return Some(chosen.clone());
+        }
+        match &self.request.parsed_query().ok()?.operations {
+            DocumentOperations::Multiple(named) if named.len() == 1 => {
+                named.keys().next().map(Name::to_string)
+            }
+            // Without a name, or refused because none of several was chosen.
+            DocumentOperations::Multiple(_) | DocumentOperations::Single(_) => None,
+        }
+    }
+
+    /// What kind of operation runs; none where none of several was chosen, which is refused when it is executed.
+    pub fn kind(&mut self) -> Option<OperationType> {
+        let chosen = self.request.operation_name.clone();
+        let operations = &self.request.parsed_query().ok()?.operations;
+        let mut candidates = operations.iter().filter(|(name, _)| {
+            chosen.as_deref().is_none_or(|chosen| name.is_some_and(|name| name.as_str() == chosen))
+        });
+        match (candidates.next(), candidates.next()) {
+            (Some((_, only)), None) => Some(only.node.ty),
+            _ => None,
+        }
+    }
+
+    /// The same request once more, for the next event of a stream: parsed and held against the limits once.
+    #[must_use]
+    pub fn again(&mut self) -> Self {
+        let mut again =
+            async_graphql::Request::new(self.request.query.clone()).variables(self.request.variables.clone());
+        again.operation_name.clone_from(&self.request.operation_name);
+        if let Ok(document) = self.request.parsed_query() {
+            again.set_parsed_query(document.clone());
+        }
+        Self { request: again, ..*self }
+    }
+}
+
+impl Executor {
+    /// Whether a viewer has anything left to spend: asked before anything of a request is read.
+    ///
+    /// # Errors
+    /// Where they have not.
+    pub fn admit(&self, payer: Payer) -> Result<(), Exhausted> {
+        self.spending.room(payer, self.clock.now())
+    }
+
+    /// Resolves when a viewer has anything left to spend.
+    pub async fn admitted(&self, payer: Payer) {
+        while let Some(at) = self.spending.room_at(payer, self.clock.now()) {
+            self.clock.reaches(at).await;
+        }
+    }
+
+    /// Has a viewer pay for so many bytes that were read in vain.
+    pub fn refused(&self, payer: Payer, bytes: usize) {
+        self.spending.charge(payer, price_of_refusal(bytes), self.clock.now());
+    }
+
+    /// Finds the document that is asked for, and refuses one above a limit, and mutations with an input that cannot be read, before
+    /// anything of it runs; then has its viewer pay for it. The document of `request` is replaced by it.
+    ///
+    /// # Errors
+    /// Where there is no such document, or it may not be sent; the first limit that is exceeded, the syntax error or the first such
+    /// input; a budget that does not suffice; each with a code.
+    pub async fn prepare(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
+        let size = asked.text.as_ref().map_or(0, String::len) + size_of(&request.variables);
+        self.heavy.work(size, || self.prepare_now(asked, request)).await
+    }
+
+    /// Does work on so many bytes of a request: much at once only beside few others.
+    pub async fn work<T>(&self, bytes: usize, work: impl FnOnce() -> T) -> T {
+        self.heavy.work(bytes, work).await
+    }
+
+    fn prepare_now(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
+        let (payer, size) = (asked.subject, asked.text.as_ref().map_or(0, String::len));
+        self.admit(payer)?;
+        let keep = asked.text.as_ref().and(asked.hash.clone()).map(|hash| (payer, hash));
+        let mut prepared = self.found(asked, request).map_err(|error| {
+            self.refused(payer, size);
+            Refusal::Document(error)
+        })?;
+        prepared.standing = self.spending.take(payer, prepared.cost, self.clock.now())?;
+        if let (Some((subject, hash)), Origin::AdHoc) = (keep, prepared.origin) {
+            let text = prepared.request.query.clone();
+            if let Ok(parsed) = prepared.request.parsed_query() {
+                self.documents.keep(subject, hash, &text, parsed);
+            }
+        }
+        Ok(prepared)
+    }
+
+    fn found(&self, asked: Asked, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
+        let (source, origin) = self.documents.find(asked)?;
+        source.lay_into(&mut request);
+        self.checked(request, origin)
+    }
+
+    pub(super) fn checked(
+        &self,
+        mut request: async_graphql::Request,
+        origin: Origin,
+    ) -> Result<Prepared, ServerError> {
+        let checked = self.limits.check(&mut request).and_then(|cost| {
+            let (operation, variables) =
+                (request.operation_name.take(), std::mem::take(&mut request.variables));
+            let checked = request
+                .parsed_query()
+                .and_then(|document| self.inputs.check(document, operation.as_deref(), &variables));
+            (request.operation_name, request.variables) = (operation, variables);
+            checked.map(|()| cost)
+        });
+        match checked {
+            Ok(cost) => Ok(Prepared { request, origin, cost, standing: None, tells_cost: false }),
+            Err(error) => Err(with_code(short(error), "GRAPHQL_PARSE_FAILED")),
+        }
+    }
+
+    /// What `extensions.cost` says of a request that costs so much.
+    #[must_use]
+    pub fn cost(&self, requested: u64, standing: Option<Standing>) -> Value {
+        object([
+            ("requested", requested.into()),
+            ("limit", (self.limits.complexity as u64).into()),
+            ("budget", standing.map_or(Value::Null, Standing::to_value)),
+        ])
+    }
+}
+
+/// The error without the long lines of its message: the parser repeats the line of a document that it does not understand, and marks
+/// the place with as many spaces.
+fn short(mut error: ServerError) -> ServerError {
+    if error.message.len() > LONGEST_MESSAGE {
+        let lines = error.message.lines().filter(|line| line.len() <= LONGEST_LINE);
+        error.message = lines.collect::<Vec<_>>().join("\n");
+    }
+    error
+}
+
+/// Whether a document takes long to be validated, or asks about the schema, which is answered at once.
+pub(super) fn is_heavy(query: &str) -> bool {
+    let about_schema = query.match_indices("__").any(|(at, _)| {
+        let name = query.get(at..).unwrap_or_default();
+        name.starts_with("__schema") || (name.starts_with("__type") && !name.starts_with("__typename"))
+    });
+    about_schema || query.len() > LIGHT
+}
+
+/// About how many bytes the texts in variables have.
+fn size_of(variables: &Variables) -> usize {
+    fn of(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.len(),
+            Value::List(list) => list.iter().map(of).sum(),
+            Value::Object(fields) => fields.values().map(of).sum(),
+            _ => 8,
+        }
+    }
+    variables.values().map(of).sum()
+}
