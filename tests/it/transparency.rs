@@ -448,8 +448,7 @@ async fn without_a_record_there_is_no_answer() {
     let cast = Cast::new();
     let bolt = GlobalId::Customer(cast.bolt.customer);
     let app = App::start(cast.world).await;
-    app.as_owner("revoke execute on all functions in schema gate from posture_transparency")
-        .await;
+    app.as_owner("revoke execute on all functions in schema gate from posture_transparency").await;
     let admin = app.sign_in(Persona::PartnerAdmin);
     let asked = format!("{{ customer(id: \"{bolt}\") {{ name posture {{ assets riskScore }} }} }}");
     for _ in 0..4 {
