@@ -14,7 +14,7 @@ use axum::response::Response;
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::Seat;
@@ -105,8 +105,9 @@ struct Connection {
     operations: HashMap<String, (u64, AbortHandle)>,
     begun: u64,
     tasks: JoinSet<()>,
-    /// Looks after the user; resolves when the connection has to be closed.
-    keeper: JoinSet<Ended>,
+    /// Looks after the user, and says when the connection has to be closed.
+    keeper: JoinSet<()>,
+    ends: mpsc::Sender<Ended>,
     out: mpsc::Sender<Told>,
     /// When the client said something, and when it last had an operation.
     heard: Instant,
@@ -117,6 +118,7 @@ impl Connection {
     async fn serve(app: App, mut socket: WebSocket, asked: Handshake, place: OwnedSemaphorePermit) {
         let closing = if socket.protocol().is_some() {
             let (out, told) = mpsc::channel(WAITING);
+            let (ends, ended) = mpsc::channel(1);
             let now = Instant::now();
             let until = now + app.live.limits.init_timeout;
             let connection = Self {
@@ -127,11 +129,12 @@ impl Connection {
                 begun: 0,
                 tasks: JoinSet::new(),
                 keeper: JoinSet::new(),
+                ends,
                 out,
                 heard: now,
                 busy: now,
             };
-            connection.run(&mut socket, told).await
+            connection.run(&mut socket, told, ended).await
         } else {
             Some(Closing::SUBPROTOCOL)
         };
@@ -148,37 +151,57 @@ impl Connection {
     }
 
     /// Speaks with the client until one of both has had enough; why, where it is the gateway.
-    async fn run(mut self, socket: &mut WebSocket, mut told: mpsc::Receiver<Told>) -> Option<Closing> {
-        let door = self.app.live.clone();
-        let mut stopped = std::pin::pin!(door.stopped());
-        let mut ticks = interval(door.limits.keep_alive);
+    async fn run(
+        mut self,
+        socket: &mut WebSocket,
+        mut told: mpsc::Receiver<Told>,
+        mut ended: mpsc::Receiver<Ended>,
+    ) -> Option<Closing> {
+        let app = self.app.clone();
+        let mut stopped = std::pin::pin!(app.live.stopped());
+        let mut ticks = interval(app.live.limits.keep_alive);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first one is at once.
         ticks.tick().await;
         loop {
-            let (app, init_by, ends_at) = (&self.app, self.init_by(), self.ends_at());
+            let ends_at = self.ends_at();
             let step = tokio::select! {
-                // What closes the connection comes before what is told, and what is told before what is asked.
+                // What closes the connection waits for nothing that is under way, neither a stream that opens nor a client that is slow to read.
                 biased;
                 () = &mut stopped => Err(Stop::Close(Closing::GOING_AWAY)),
-                Some(Ok(ended)) = self.keeper.join_next() => Err(Stop::Close(Closing::of(ended))),
-                () = reaches(app, ends_at) => Err(Stop::Close(Closing::of(Ended::Expired))),
-                Some(told) = told.recv() => self.tell(told, socket).await,
-                message = socket.recv() => match message {
-                    Some(Ok(message)) => self.hear(message, socket).await,
-                    // Gone, or not speaking the language: there is nobody to tell.
-                    Some(Err(_)) | None => return None,
-                },
-                () = async { match init_by { Some(at) => sleep_until(at).await, None => pending().await } } => {
-                    Err(Stop::Close(Closing::LATE))
-                }
-                _ = ticks.tick() => self.look(socket).await,
+                Some(ended) = ended.recv() => Err(Stop::Close(Closing::of(ended))),
+                () = reaches(&app, ends_at) => Err(Stop::Close(Closing::of(Ended::Expired))),
+                step = self.step(socket, &mut told, &mut ticks) => step,
             };
             match step {
                 Ok(()) => {}
                 Err(Stop::Close(closing)) => return Some(closing),
                 Err(Stop::Lost) => return None,
             }
+        }
+    }
+
+    /// The next thing to be told or heard. Given up half way only where the connection is closed.
+    async fn step(
+        &mut self,
+        socket: &mut WebSocket,
+        told: &mut mpsc::Receiver<Told>,
+        ticks: &mut Interval,
+    ) -> Result<(), Stop> {
+        let init_by = self.init_by();
+        tokio::select! {
+            // What is told comes before what is asked.
+            biased;
+            Some(told) = told.recv() => self.tell(told, socket).await,
+            message = socket.recv() => match message {
+                Some(Ok(message)) => self.hear(message, socket).await,
+                // Gone, or not speaking the language: there is nobody to tell.
+                Some(Err(_)) | None => Err(Stop::Lost),
+            },
+            () = async { match init_by { Some(at) => sleep_until(at).await, None => pending().await } } => {
+                Err(Closing::LATE.into())
+            }
+            _ = ticks.tick() => self.look(socket).await,
         }
     }
 
@@ -278,7 +301,10 @@ impl Connection {
             // From here on a change is noticed; so whatever came before is seen by this look.
             super::stream::check(app, pass).await.map_err(Closing::of)?;
             let app = app.clone();
-            self.keeper.spawn(async move { watch(&app, pass, &listening).await });
+            let ends = self.ends.clone();
+            self.keeper.spawn(async move {
+                let _ = ends.send(watch(&app, pass, &listening).await).await;
+            });
         }
         self.phase = Phase::Open { pass, _seat: seat };
         Ok(())

@@ -5,11 +5,12 @@ use posture_gateway::domain::api_key::KeyKind;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::domain::secret::Secret;
 use serde_json::json;
+use sqlx::Executor as _;
 
 use super::{ACCESSES, findings_of, rename, told};
 use crate::support::app::App;
 use crate::support::cast::{Cast, Persona};
-use crate::support::live::{Events, Socket, no_stream, quiet};
+use crate::support::live::{Events, Socket, no_stream, quiet, within};
 
 /// What an event stream of somebody says last.
 async fn last_words(events: &mut Events, code: &str) {
@@ -150,5 +151,26 @@ async fn a_gateway_that_stops_ends_its_streams() {
     assert_eq!(Socket::open_with(&app, &[]).await.err(), Some(503));
     drop((socket, silent));
     app.live.ended(std::time::Duration::from_mins(1)).await;
+    no_stream(&app).await;
+}
+
+/// A stream that cannot open yet keeps its connection from nothing.
+#[tokio::test]
+async fn a_token_ends_while_a_stream_opens() {
+    let app = App::start(Cast::new().world).await;
+    let token = app.token(Persona::PartnerAdmin, app.clock.now(), TimeDelta::hours(1));
+    let mut socket = Socket::with_token(&app, &token).await;
+    let mut owner = app.owner().await;
+    owner.execute("begin; lock table users in access exclusive mode").await.unwrap();
+    socket.begin("a", ACCESSES).await;
+    let mut watcher = app.owner().await;
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    within("a wait", async {
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut watcher).await.unwrap() == 0 {}
+    })
+    .await;
+    app.clock.advance(TimeDelta::hours(1) + crate::support::app::LEEWAY);
+    assert_eq!(socket.closed().await.0, 4401);
+    owner.execute("rollback").await.unwrap();
     no_stream(&app).await;
 }
