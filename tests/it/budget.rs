@@ -220,9 +220,13 @@ async fn events_wait_for_points() {
     // Acme is customer-managed: its findings are hidden.
     socket.subscribe("hidden", &findings_of(acme.customer)).await;
     socket.subscribe("a", &findings_of(bolt.customer)).await;
+    // Whose own it is: what this one is told every stream has heard of, with all that was done before.
+    let mut own = Socket::sign_in(&app, Persona::FullPortalAdmin).await;
+    own.subscribe("own", &findings_of(acme.customer)).await;
     let before = left().await;
     for title in ["one", "two", "three"] {
         app.as_owner(&rename(acme.posture.finding, title)).await;
+        assert_eq!(own.event("own").await, told(title));
         quiet(&app).await;
     }
     assert_eq!(left().await, before - 51);
@@ -234,6 +238,8 @@ async fn events_wait_for_points() {
     for title in ["two", "three", "four"] {
         app.as_owner(&rename(bolt.posture.finding, title)).await;
     }
+    app.as_owner(&rename(acme.posture.finding, "four")).await;
+    assert_eq!(own.event("own").await, told("four"));
     assert_eq!(socket.hears_before_pong().await, [] as [&str; 0]);
     app.clock.advance(TimeDelta::seconds(30));
     assert_eq!(socket.event("a").await, told("four"));
