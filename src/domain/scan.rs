@@ -10,6 +10,9 @@ pub const LEASE: TimeDelta = TimeDelta::minutes(10);
 /// How often a scan is claimed before it is given up; policies of `posture_worker` say the same.
 pub const ATTEMPTS: i16 = 3;
 
+/// How long a scan whose lease has lapsed waits for another scanner before it is given up; policies of `posture_worker` say the same.
+pub const PATIENCE: TimeDelta = TimeDelta::hours(24);
+
 impl ScanTrigger {
     /// What a schedule can wait for.
     pub const EVENTS: [Self; 2] = [Self::AssetDiscovered, Self::VulnerabilityDatabaseUpdated];

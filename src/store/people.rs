@@ -122,6 +122,32 @@ pub async fn person(writer: &mut Writer, user: UserId) -> Result<Option<Person>,
     Ok(Some(Person { id: user, called: row.called, of }))
 }
 
+/// Whether somebody beside a user administers a partner who may sign in. Of two who disable each other at once the second one is answered
+/// after the first one is done.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn others_administer(
+    writer: &mut Writer,
+    partner: PartnerId,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    sqlx::query!(
+        r#"select pg_advisory_xact_lock(hashtextextended('admins ' || $1::uuid::text, 0)) is null as "waited!""#,
+        partner.0
+    )
+    .fetch_one(writer.connection()?)
+    .await?;
+    let others = sqlx::query_scalar!(
+        r#"select exists (select from partner_users m join users u on u.id = m.user_id
+                          where m.partner_id = $1 and m.user_id <> $2 and m.role = 'ADMIN'
+                            and u.disabled_at is null and not u.is_service) as "others!""#,
+        partner.0,
+        user.0
+    );
+    Ok(others.fetch_one(writer.connection()?).await?)
+}
+
 /// Whether a locked user may sign in.
 #[derive(Clone, Copy, Debug)]
 pub struct SigningIn {

@@ -174,6 +174,33 @@ async fn a_scanner_claims_a_scan_starts_it_and_its_results_end_it() {
     assert_eq!(post(&scanner, "/scans/claim", "").await.status, 204);
 }
 
+/// Both write in the customer's log and count what is used: they take these in one order, or each would wait for the other.
+#[tokio::test]
+async fn an_upload_and_a_scan_that_is_asked_for_at_once_both_come_through() {
+    let Book { world, admin, acme, of_acme, .. } = book();
+    let app = App::start_with(world, 4).await;
+    let (partner, scanner) = (app.sign_in(admin), app.sign_in(of_acme));
+    asked_for(&partner, acme).await;
+    let in_hand = InHand::claim(&scanner).await;
+    let (mut holder, mut owner) = (app.owner().await, app.owner().await);
+    sqlx::raw_sql("begin; select from customer_audit_heads for update").execute(&mut holder).await.unwrap();
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let mut wait_for = async |count: i64| {
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut owner).await.unwrap() < count {
+            tokio::task::yield_now().await;
+        }
+    };
+    // The scan is first in the queue for the log, and the upload has done by then what it does before that.
+    let scan = tokio::spawn(async move { asked_for(&partner, acme).await });
+    wait_for(1).await;
+    let upload = tokio::spawn(async move { in_hand.results(&log(&["error"])).await });
+    wait_for(2).await;
+    sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
+    let reply = upload.await.unwrap();
+    assert_eq!((reply.status, &reply.body["status"]), (200, &json!("applied")), "{}", reply.text);
+    scan.await.unwrap();
+}
+
 /// A look that finds what was found before is another look: the scan has its report, and findings were seen again.
 #[tokio::test]
 async fn the_same_results_end_another_scan() {
@@ -328,6 +355,30 @@ async fn a_lease_that_expires_lets_the_next_scanner_have_the_scan_three_times_at
             .await,
         [r#"(worker,"no scanner that took it has finished it")"#]
     );
+}
+
+/// A scanner that is gone for good, with none beside it, does not leave a scan behind that nobody can end.
+#[tokio::test]
+async fn a_scan_that_nobody_takes_again_is_given_up() {
+    let Book { world, admin, acme, of_acme, .. } = book();
+    let app = App::start(world).await;
+    let partner = app.sign_in(admin);
+    asked_for(&partner, acme).await;
+    let in_hand = InHand::claim(&app.sign_in(of_acme)).await;
+    assert_eq!(in_hand.tell("start", "").await.status, 200);
+    let worker = Worker::new(app.database.clone(), app.clock.clone());
+    let mut owner = app.owner().await;
+    let mut status =
+        async || rows(&mut owner, "select status, failure from scans where lease_id is not null").await;
+    for (passes, expected) in [
+        (TimeDelta::minutes(10), "(RUNNING,)"),
+        (TimeDelta::hours(24) - TimeDelta::seconds(1), "(RUNNING,)"),
+        (TimeDelta::seconds(1), r#"(FAILED,"no scanner that took it has finished it")"#),
+    ] {
+        app.clock.advance(passes);
+        worker.once().await.unwrap();
+        assert_eq!(status().await, [expected]);
+    }
 }
 
 #[tokio::test]

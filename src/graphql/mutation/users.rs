@@ -111,6 +111,11 @@ async fn set(
             return Err(Refusal::not_permitted("the last ADMIN who may sign in stays one").into());
         }
     }
+    if let (false, Belonging::Partner(partner)) = (enabled, person.of)
+        && !people::others_administer(&mut writing.writer, partner, user).await?
+    {
+        return Err(Refusal::not_permitted("the last ADMIN who may sign in stays one").into());
+    }
     let mut changes = Changes::new(&writing.author);
     changes.set_enabled(&person, enabled, reason, &logs);
     changes.execute(&mut writing.writer).await?;

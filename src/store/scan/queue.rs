@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::ScheduleColumns;
 use crate::domain::ids::{CustomerId, ScanScheduleId};
-use crate::domain::scan::{ATTEMPTS, ScanTrigger};
+use crate::domain::scan::{ATTEMPTS, PATIENCE, ScanTrigger};
 use crate::domain::schedule::{Schedule, next_run};
 use crate::store::{StoreError, Writer, new_id};
 
@@ -134,7 +134,8 @@ pub async fn run_due(writer: &mut Writer, now: DateTime<Utc>) -> Result<usize, S
     Ok(count)
 }
 
-/// Gives up what was claimed as often as may be and not finished in its last lease; how many there were.
+/// Gives up what was claimed as often as may be and not finished in its last lease, and what has waited for another scanner for too long
+/// since; how many there were.
 ///
 /// # Errors
 /// When the database does not answer; then nothing of it is done.
@@ -142,7 +143,7 @@ pub async fn give_up(writer: &mut Writer, now: DateTime<Utc>) -> Result<u64, Sto
     let given_up = sqlx::query!(
         "with lost as (
              select customer_id, id from scans
-             where status in ('QUEUED', 'RUNNING') and attempts >= $1 and lease_expires_at <= $2
+             where status in ('QUEUED', 'RUNNING') and (attempts >= $1 and lease_expires_at <= $2 or lease_expires_at <= $4)
              order by customer_id, id limit 100 for no key update skip locked
          ), failed as (
              update scans s set status = 'FAILED', finished_at = $2, failure = $3
@@ -153,6 +154,7 @@ pub async fn give_up(writer: &mut Writer, now: DateTime<Utc>) -> Result<u64, Sto
         ATTEMPTS,
         now,
         "no scanner that took it has finished it",
+        now - PATIENCE,
     )
     .execute(writer.connection()?)
     .await?

@@ -249,7 +249,7 @@ async fn a_portal_is_never_full_beside_a_fully_managed_access() {
     assert_eq!(levels, [1]);
 }
 
-/// Two ADMINs of a customer who disable each other: one of them remains, whoever is first.
+/// Two ADMINs of a customer or a partner who disable each other: one of them remains, whoever is first.
 #[tokio::test]
 async fn two_admins_who_disable_each_other_leave_one() {
     let mut world = World::default();
@@ -262,10 +262,17 @@ async fn two_admins_who_disable_each_other_leave_one() {
             (admin("Ada"), admin("Ben"))
         })
         .collect();
+    let partners: Vec<_> = (0..8)
+        .map(|nth| {
+            let partner = world.partner(&format!("Partner {nth}"));
+            let mut admin = |name: &str| world.partner_admin(partner, &format!("{name} of {nth}"));
+            (admin("Cem"), admin("Dot"))
+        })
+        .collect();
     let app = App::start_with(world, 8).await;
     let disable =
         "mutation ($input: DisableUserInput!) { disableUser(input: $input) { userErrors { code } } }";
-    let rounds = pairs.iter().map(|&(ada, ben)| {
+    let rounds = pairs.iter().chain(&partners).map(|&(ada, ben)| {
         let by = |one, other| {
             let client = app.sign_in(one);
             let input = json!({ "input": { "userId": GlobalId::User(other).to_string() } });
@@ -285,31 +292,41 @@ async fn two_admins_who_disable_each_other_leave_one() {
     .await
     .unwrap();
     assert_eq!(left, [1; 8]);
-    // And so says the database, where the gateway does not ask.
-    let (ada, ben) = pairs[0];
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
-        "update users set disabled_at = null where id in ('{ada}', '{ben}')"
-    )))
-    .execute(&mut owner)
+    let left: Vec<i64> = sqlx::query_scalar(
+        "select count(*) from partner_users m join users u on u.id = m.user_id where u.disabled_at is null group by m.partner_id",
+    )
+    .fetch_all(&mut owner)
     .await
     .unwrap();
-    let open = async |viewer| {
-        let mut writer = app.test_database.as_role("posture_gateway").connect().await.unwrap();
-        let opening = format!(
-            "begin; set local role posture_writer; set local app.viewer = '{viewer}'; set local app.now = '2026-06-15T12:00:00Z'"
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(opening)).execute(&mut writer).await.unwrap();
-        writer
-    };
-    let (mut one, mut other) = (open(ada).await, open(ben).await);
-    let take =
-        |user| sqlx::AssertSqlSafe(format!("update users set disabled_at = now() where id = '{user}'"));
-    sqlx::raw_sql(take(ben)).execute(&mut one).await.unwrap();
-    let second = tokio::spawn(async move {
-        sqlx::raw_sql(take(ada)).execute(&mut other).await.map(|done| done.rows_affected())
-    });
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    sqlx::raw_sql("commit").execute(&mut one).await.unwrap();
-    let code = second.await.unwrap().unwrap_err().as_database_error().unwrap().code().unwrap().into_owned();
-    assert_eq!(code, "42501");
+    assert_eq!(left, [1; 8]);
+    // And so says the database, where the gateway does not ask.
+    for (ada, ben) in [pairs[0], partners[0]] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
+            "update users set disabled_at = null where id in ('{ada}', '{ben}')"
+        )))
+        .execute(&mut owner)
+        .await
+        .unwrap();
+        let open = async |viewer| {
+            let mut writer = app.test_database.as_role("posture_gateway").connect().await.unwrap();
+            let opening = format!(
+                "begin; set local role posture_writer; set local app.viewer = '{viewer}'; set local app.now = '2026-06-15T12:00:00Z'"
+            );
+            sqlx::raw_sql(sqlx::AssertSqlSafe(opening)).execute(&mut writer).await.unwrap();
+            writer
+        };
+        let (mut one, mut other) = (open(ada).await, open(ben).await);
+        let take =
+            |user| sqlx::AssertSqlSafe(format!("update users set disabled_at = now() where id = '{user}'"));
+        sqlx::raw_sql(take(ben)).execute(&mut one).await.unwrap();
+        let second = tokio::spawn(async move {
+            sqlx::raw_sql(take(ada)).execute(&mut other).await.map(|done| done.rows_affected())
+        });
+        let waits = "select count(*) from pg_stat_activity
+                     where datname = current_database() and wait_event_type = 'Lock'";
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut owner).await.unwrap() == 0 {}
+        sqlx::raw_sql("commit").execute(&mut one).await.unwrap();
+        let error = second.await.unwrap().unwrap_err();
+        assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("42501"));
+    }
 }
