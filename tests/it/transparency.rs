@@ -7,8 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{CustomerId, ScanId, UserId};
+use posture_gateway::policy::DataClass;
+use posture_gateway::store::Snapshot;
+use posture_gateway::store::transparency::{Coordinate, Reads, Shown};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use uuid::Uuid;
@@ -535,6 +539,54 @@ async fn a_record_is_the_viewers_own_and_stays() {
     {
         let error = owner.execute(AssertSqlSafe(sql)).await.unwrap_err();
         assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23001", "{sql}");
+    }
+}
+
+/// Many requests share one statement of the recorder: one that is refused is refused alone.
+#[tokio::test]
+async fn one_record_that_is_refused_takes_no_other_with_it() {
+    let cast = Cast::new();
+    let (bolt, dune) = (cast.bolt.customer, cast.dune.customer);
+    let app = App::start(cast.world).await;
+    let reads = |customer| Reads {
+        request: Uuid::new_v4(),
+        operation: None,
+        shown: vec![Shown {
+            class: DataClass::Posture,
+            fields: Coordinate::new("Customer", "posture").into_iter().collect(),
+            customers: vec![customer],
+        }],
+    };
+    let attempts = (0..20).map(|number| {
+        let snapshot = Snapshot::new(app.database.clone(), Some(UserId::from(Persona::PartnerAdmin)), NOW);
+        let reads = reads(if number == 7 { dune } else { bolt });
+        async move { snapshot.finish_recording(reads).await.is_ok() }
+    });
+    let outcomes = join_all(attempts).await;
+    let refused: Vec<_> = (0..20).filter(|number| !outcomes[*number]).collect();
+    assert_eq!(refused, [7]);
+    let kept = recorded(&app).await;
+    let expected = record("Bolt", "PartnerAdmin", "POSTURE", &["Customer.posture"]);
+    assert_eq!(kept, vec![expected; 19]);
+}
+
+/// The recorder's connection may end at any time; the next record is made on another.
+#[tokio::test]
+async fn a_recorder_that_lost_its_connection_makes_another() {
+    let cast = Cast::new();
+    let bolt = GlobalId::Customer(cast.bolt.customer);
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let asked = format!("{{ customer(id: \"{bolt}\") {{ posture {{ assets }} }} }}");
+    for times in 1..=4 {
+        let expected = json!({ "customer": { "posture": { "assets": 1 } } });
+        assert_eq!(admin.data(&asked).await, expected);
+        assert_eq!(recorded(&app).await.len(), times);
+        app.as_owner(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and usename = 'posture_gateway'",
+        )
+        .await;
     }
 }
 
