@@ -12,6 +12,7 @@ mod ingest;
 pub(crate) mod matrix;
 mod mutants;
 pub(crate) mod observed;
+mod owner_mutants;
 mod permits;
 mod roles;
 mod sales;
