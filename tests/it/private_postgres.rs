@@ -6,63 +6,24 @@ use std::{
     io::{BufRead, BufReader},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio, id},
+    process::{Child, Command, Stdio},
     thread,
-    time::{Duration, Instant},
 };
 
-use nix::{
-    errno::Errno,
-    sys::signal::kill,
-    unistd::{Pid, Uid},
-};
+use nix::unistd::Uid;
 use posture_gateway::private_postgres::{Data, Options, PrivatePostgres, SUPERUSER, StartError};
 use sqlx::{ConnectOptions, Connection, Executor};
 
-use crate::support::database::home;
+use crate::support::database::{Home, eventually, is_alive};
 
 const OWNER_HOME: &str = "POSTURE_GATEWAY_TEST_OWNER_HOME";
 const KEPT: Options = Options { data: Data::Durable, max_connections: 20 };
-
-/// A folder for one test, removed whatever the test says.
-struct Home(PathBuf);
-
-impl Home {
-    fn new(test: &str) -> Self {
-        Self(home(&format!("{}-{test}", id())))
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 async fn answer(server: &PrivatePostgres) -> i32 {
     let mut connection = server.options(SUPERUSER, "postgres").connect().await.unwrap();
     let answer = sqlx::query_scalar("select 42").fetch_one(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     answer
-}
-
-/// The process id in the server's own record.
-fn recorded_pid(home: &Path) -> Pid {
-    let record = fs::read_to_string(home.join("data/postmaster.pid")).unwrap();
-    Pid::from_raw(record.lines().next().unwrap().parse().unwrap())
-}
-
-fn is_alive(pid: Pid) -> bool {
-    kill(pid, None) != Err(Errno::ESRCH)
-}
-
-/// Waits for what another process is about to do; how long is no part of the promise.
-fn eventually(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while !is_so() {
-        assert!(Instant::now() < deadline, "still waiting: {what}");
-        thread::yield_now();
-    }
 }
 
 /// A process of its own that owns a server in `home` and then waits to be killed.
@@ -99,7 +60,7 @@ async fn a_new_folder_takes_queries_and_a_stop_leaves_the_data_alone() {
     let mut connection = server.options(SUPERUSER, "postgres").connect().await.unwrap();
     connection.execute("create table kept as select 7 as n").await.unwrap();
     drop(connection);
-    let pid = recorded_pid(&home.0);
+    let pid = home.recorded_pid();
     server.stop();
     assert!(!is_alive(pid));
 
@@ -141,7 +102,7 @@ async fn nothing_is_left_of_a_killed_owner() {
     let adopted = PrivatePostgres::start(&home.0, KEPT).unwrap();
     assert!(adopted.adopted());
     assert_eq!(answer(&adopted).await, 42);
-    let pid = recorded_pid(&home.0);
+    let pid = home.recorded_pid();
     owner.kill().unwrap();
     owner.wait().unwrap();
     eventually("the server's end", || !is_alive(pid));
@@ -152,7 +113,7 @@ async fn nothing_is_left_of_a_killed_owner() {
 async fn a_start_right_after_a_kill_waits_for_the_old_server_to_go() {
     let home = Home::new("again");
     let mut owner = spawn_owner(&home.0);
-    let old = recorded_pid(&home.0);
+    let old = home.recorded_pid();
     owner.kill().unwrap();
     owner.wait().unwrap();
     eventually("the old server's stop", || {
@@ -161,7 +122,7 @@ async fn a_start_right_after_a_kill_waits_for_the_old_server_to_go() {
     });
     let server = PrivatePostgres::start(&home.0, KEPT).unwrap();
     assert!(!server.adopted());
-    assert_ne!(recorded_pid(&home.0), old);
+    assert_ne!(home.recorded_pid(), old);
     assert_eq!(answer(&server).await, 42);
 }
 

@@ -1,10 +1,13 @@
 //! Several gateways over one database, and a database that goes away.
 
+use nix::sys::signal::{Signal, kill};
+use posture_gateway::private_postgres::{Data, Options, PrivatePostgres};
 use serde_json::json;
 
 use super::{findings_of, rename, told};
-use crate::support::app::App;
+use crate::support::app::{App, Extras};
 use crate::support::cast::{Cast, Persona};
+use crate::support::database::{Home, TestDatabase, eventually, is_alive};
 use crate::support::live::{Events, Socket};
 
 /// The connections that listen are told by what they last did.
@@ -86,4 +89,43 @@ async fn after_a_loss_whoever_is_nobody_is_closed_out() {
     .await;
     assert_eq!(socket.closed().await.0, 4403);
     assert_eq!(events.event().await["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+}
+
+/// The whole server dies and comes back: streams go on and are told to look anew, requests fail meanwhile and are answered afterwards.
+#[tokio::test]
+async fn a_database_that_crashes_and_comes_back_ends_no_stream() {
+    let home = Home::new("restart");
+    let options = Options { data: Data::Durable, max_connections: 20 };
+    let server = Box::leak(Box::new(PrivatePostgres::start(&home.0, options).unwrap()));
+    let cast = Cast::new();
+    let bolt = cast.bolt;
+    let database = TestDatabase::first_of(server).await;
+    let app = App::start_on(database, "posture_gateway", cast.world, 2, Extras::default()).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    socket.subscribe("a", &findings_of(bolt.customer)).await;
+    let mut events = Events::open(&admin, super::ACCESSES).await;
+    app.as_owner(&rename(bolt.posture.finding, "before")).await;
+    assert_eq!(socket.event("a").await, told("before"));
+
+    let pid = home.recorded_pid();
+    kill(pid, Signal::SIGQUIT).unwrap();
+    eventually("the server is gone", || !is_alive(pid));
+    let reply = admin.ask("{ viewer { name } }").await;
+    assert_eq!(
+        (reply.codes(), &reply.body["data"]),
+        (vec!["INTERNAL"], &json!({ "viewer": null })),
+        "{}",
+        reply.text
+    );
+
+    let again = PrivatePostgres::start(&home.0, options).unwrap();
+    assert!(!again.adopted());
+    for told in [socket.event("a").await, events.event().await] {
+        assert_eq!(told["errors"][0]["extensions"]["code"], "REFETCH", "{told}");
+    }
+    app.as_owner(&rename(bolt.posture.finding, "after")).await;
+    assert_eq!(socket.event("a").await, told("after"));
+    assert_eq!(admin.data("{ viewer { name } }").await, json!({ "viewer": { "name": "PartnerAdmin" } }));
+    again.stop();
 }

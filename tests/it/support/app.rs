@@ -117,7 +117,17 @@ impl App {
     }
 
     async fn start_with_extras(role: &str, world: World, connections: u32, extras: Extras) -> Self {
-        let test_database = TestDatabase::create().await;
+        Self::start_on(TestDatabase::create().await, role, world, connections, extras).await
+    }
+
+    /// The same over a database that is there.
+    pub(crate) async fn start_on(
+        test_database: TestDatabase,
+        role: &str,
+        world: World,
+        connections: u32,
+        extras: Extras,
+    ) -> Self {
         let mut owner = test_database.as_superuser().connect().await.unwrap();
         let mut transaction = owner.begin().await.unwrap();
         world.into_rows().insert(&mut transaction, |_, _| {}).await.unwrap();

@@ -11,6 +11,8 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{errno::Errno, sys::signal::kill, unistd::Pid};
@@ -68,6 +70,15 @@ impl TestDatabase {
         Self { server, name: Arc::new(Name(name)) }
     }
 
+    /// The first database of a server that a test has to itself.
+    pub(crate) async fn first_of(server: &'static PrivatePostgres) -> Self {
+        migrate(server).await;
+        let mut connection = server.options(SUPERUSER, "postgres").connect().await.unwrap();
+        connection.execute("create database first").await.unwrap();
+        connection.close().await.unwrap();
+        Self { server, name: Arc::new(Name("first".to_owned())) }
+    }
+
     /// How to connect as the superuser, who owns everything and sees past every policy.
     pub(crate) fn as_superuser(&self) -> PgConnectOptions {
         self.as_role(SUPERUSER)
@@ -91,18 +102,57 @@ async fn server() -> &'static PrivatePostgres {
         .get_or_init(|| async {
             sweep();
             let server = PrivatePostgres::start(&home(&process::id().to_string()), Options::TESTS).unwrap();
-            let mut template = server.options(SUPERUSER, "template1").connect().await.unwrap();
-            sqlx::migrate!("./migrations").run(&mut template).await.unwrap();
-            // A database that somebody is connected to cannot be copied.
-            template.close().await.unwrap();
+            migrate(&server).await;
             server
         })
         .await
 }
 
-/// A folder for a private server that a test of this process starts for itself.
+/// Migrates the template of a server's databases.
+async fn migrate(server: &PrivatePostgres) {
+    let mut template = server.options(SUPERUSER, "template1").connect().await.unwrap();
+    sqlx::migrate!("./migrations").run(&mut template).await.unwrap();
+    // A database that somebody is connected to cannot be copied.
+    template.close().await.unwrap();
+}
+
+/// A folder for a private server of this process.
 pub(crate) fn home(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("{FOLDER_PREFIX}{name}"))
+}
+
+/// A folder for a private server that a test has to itself, removed whatever the test says.
+pub(crate) struct Home(pub(crate) PathBuf);
+
+impl Home {
+    pub(crate) fn new(test: &str) -> Self {
+        Self(home(&format!("{}-{test}", process::id())))
+    }
+
+    /// The process id in the server's own record.
+    pub(crate) fn recorded_pid(&self) -> Pid {
+        let record = fs::read_to_string(self.0.join("data/postmaster.pid")).unwrap();
+        Pid::from_raw(record.lines().next().unwrap().parse().unwrap())
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn is_alive(pid: Pid) -> bool {
+    kill(pid, None) != Err(Errno::ESRCH)
+}
+
+/// Waits for what another process is about to do; how long is no part of the promise.
+pub(crate) fn eventually(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "still waiting: {what}");
+        thread::yield_now();
+    }
 }
 
 /// Removes what processes left whose watchdog was killed too.
@@ -111,7 +161,7 @@ fn sweep() {
         let name = entry.file_name();
         let Some(rest) = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)) else { continue };
         let Ok(pid) = rest.split('-').next().unwrap_or_default().parse() else { continue };
-        if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
+        if !is_alive(Pid::from_raw(pid)) {
             // Another process may be sweeping too, or the folder may be another user's.
             let _ = fs::remove_dir_all(entry.path());
         }
