@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use posture_gateway::config::LiveLimits;
+use posture_gateway::config::{HttpLimits, LiveLimits};
+use posture_gateway::domain::global_id::GlobalId;
 use serde_json::{Value, json};
 
-use super::ACCESSES;
-use crate::support::app::App;
+use super::{ACCESSES, findings_of, rename, told};
+use crate::support::app::{App, Extras};
 use crate::support::cast::{Cast, Persona};
 use crate::support::live::{Events, Socket, asks, no_stream, within};
 
@@ -111,4 +112,40 @@ async fn an_event_stream_is_kept_alive() {
         let chunk = within("a sign of life", response.chunk()).await.unwrap().unwrap();
         assert!(chunk.starts_with(b":"), "{chunk:?}");
     }
+}
+
+/// A client that reads nothing more is dropped as soon as what is sent to it has no room any more, over either transport.
+#[tokio::test]
+async fn whoever_takes_nothing_is_dropped() {
+    let cast = Cast::new();
+    let bolt = cast.bolt;
+    let extras = Extras {
+        // No sign of life is missed: it is for what is not taken that they are dropped.
+        live: LiveLimits { keep_alive: Duration::from_mins(10), ..LiveLimits::default() },
+        limits: HttpLimits { write_timeout: Duration::from_millis(500), ..HttpLimits::default() },
+        ..Extras::default()
+    };
+    let app = App::start_extra(cast.world, extras).await;
+    let titles: String = (0..20).map(|nth| format!("t{nth}: title ")).collect();
+    let document = format!(
+        "subscription {{ findingChanged(customerId: \"{}\") {{ {titles} }} }}",
+        GlobalId::Customer(bolt.customer)
+    );
+    let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    socket.subscribe("a", &document).await;
+    let stream = Events::open(&app.sign_in(Persona::PartnerAdmin), &document).await;
+    within("the end of both", async {
+        let mut number = 0;
+        while app.live.streams() > 0 {
+            number += 1;
+            app.as_owner(&rename(bolt.posture.finding, &format!("{number} {}", "x".repeat(20_000)))).await;
+        }
+    })
+    .await;
+    // Whoever reads is told as before.
+    let mut reader = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    reader.subscribe("a", &findings_of(bolt.customer)).await;
+    app.as_owner(&rename(bolt.posture.finding, "short")).await;
+    assert_eq!(reader.event("a").await, told("short"));
+    drop((socket, stream));
 }
