@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{ACCESSES, findings_of, model, rename, told};
 use crate::support::app::App;
 use crate::support::cast::{Cast, Persona};
-use crate::support::live::{Events, Socket, quiet};
+use crate::support::live::{Events, Socket, quiet, within};
 
 /// Behind both walls, and once more where the gate alone hides what is hidden.
 async fn on_both_walls<T: Future>(test: impl Fn(App, Cast) -> T) {
@@ -239,10 +239,34 @@ async fn what_cannot_be_recorded_waits() {
     let app = App::start(cast.world).await;
     let mut partner = Socket::sign_in(&app, Persona::PartnerAdmin).await;
     partner.subscribe("a", &findings_of(bolt.customer)).await;
-    app.as_owner("alter table access_records rename to gone").await;
+    let mut owner = app.owner().await;
+    let (recorder, arguments): (String, String) = sqlx::query_as(
+        "select pg_get_functiondef(oid), pg_get_function_arguments(oid) from pg_proc where oid = 'gate.record_reads'::regproc",
+    )
+    .fetch_one(&mut owner)
+    .await
+    .unwrap();
+    // A sequence is not rolled back: it counts what failed.
+    app.as_owner(&format!(
+        "create sequence attempts; grant usage on sequence attempts to posture_audit;
+         create or replace function gate.record_reads({arguments}) returns void language plpgsql security definer
+             as $$ begin perform nextval('public.attempts'); raise exception 'not now'; end $$"
+    ))
+    .await;
     app.as_owner(&rename(bolt.posture.finding, "one")).await;
+    let tried_twice = async {
+        let mut attempts = 0_i64;
+        while attempts < 2 {
+            attempts =
+                sqlx::query_scalar("select last_value from attempts").fetch_one(&mut owner).await.unwrap();
+        }
+    };
+    tokio::select! {
+        event = partner.hears() => panic!("told without a record: {event}"),
+        () = within("another attempt", tried_twice) => {}
+    }
     assert_eq!(partner.hears_before_pong().await, [] as [&str; 0]);
-    app.as_owner("alter table gone rename to access_records").await;
+    app.as_owner(&recorder).await;
     assert_eq!(partner.event("a").await, told("one"));
 }
 
