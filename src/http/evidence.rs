@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::auth::{self, TokenError, Verifier};
+use super::auth::{self, SignInError, TokenError, Verifier};
 use super::failure;
 use super::graphql::request_id;
 use super::ingest::in_time;
@@ -96,9 +96,14 @@ fn key(id: Result<Path<String>, PathRejection>) -> Option<Key> {
     }
 }
 
-fn subject(state: &EvidenceState, headers: &HeaderMap) -> Result<UserId, Refusal> {
-    let subject = auth::subject(headers, &state.verifier, state.clock.now()).map_err(Refusal::Token)?;
-    subject.ok_or(Refusal::Unauthenticated)
+/// Whom the request's token or API key signs in.
+async fn subject(state: &EvidenceState, headers: &HeaderMap) -> Result<UserId, Refusal> {
+    let pass = auth::pass_of(headers, &state.verifier, state.clock.now(), &state.database).await;
+    let pass = pass.map_err(|error| match error {
+        SignInError::Token(error) => Refusal::Token(error),
+        SignInError::Store(error) => error.into(),
+    })?;
+    Ok(pass.ok_or(Refusal::Unauthenticated)?.user)
 }
 
 // ---------------------------------------------------------------- putting it there
@@ -113,7 +118,7 @@ async fn upload(
     // What a refusal tells a partner's user.
     let showing = Arc::new(Showing::default());
     let request = request_id(&headers);
-    let user = match subject(&state, &headers) {
+    let user = match subject(&state, &headers).await {
         Ok(user) => user,
         Err(refusal) => return refusal.into_response(),
     };
@@ -293,7 +298,7 @@ async fn download(
     headers: HeaderMap,
 ) -> Response {
     let download = async {
-        let user = subject(&state, &headers)?;
+        let user = subject(&state, &headers).await?;
         let showing = Arc::new(Showing::default());
         let session = Session::new(
             Snapshot::new(state.database.clone(), Some(user), state.clock.now()),
@@ -368,7 +373,9 @@ impl Refusal {
     fn into_response(self) -> Response {
         match self {
             Self::Token(error) => error.into_response(),
-            Self::Unauthenticated => auth::unauthenticated("this takes the bearer token of an enabled user"),
+            Self::Unauthenticated => {
+                auth::unauthenticated("this takes the bearer token or the API key of an enabled user")
+            }
             Self::Forbidden => failure(
                 StatusCode::FORBIDDEN,
                 "FORBIDDEN",

@@ -1,7 +1,7 @@
 //! Records what was shown, before it is shown, for all requests at once that wait for it: one statement on one connection that can do nothing
 //! else. While one is under way the next ones gather, so the busier the gateway is, and the slower the disk, the more share one commit.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -19,6 +19,9 @@ use crate::domain::ids::UserId;
 /// How many requests are recorded at once; more, and they wait for the next time.
 const AT_ONCE: usize = 64;
 
+/// How many records are written at once, but for a request that has more by itself: nobody waits long for what others were shown of many.
+const ROWS_AT_ONCE: usize = 2_000;
+
 /// How many wait; more, and they wait for a place among those.
 const WAITING: usize = 1024;
 
@@ -29,9 +32,10 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// database's own setting.
 const SETTINGS: [(&str, &str); 2] = [("role", "posture_transparency"), ("synchronous_commit", "on")];
 
-/// The recorder of one gateway: begun with the first record, ended with the last that could hand it one.
+/// The recorder of one gateway: begun with the first record, ended with the last that could hand it one, and begun anew where it ended
+/// before that.
 #[derive(Debug, Default)]
-pub(super) struct Recorder(OnceLock<mpsc::Sender<Entry>>);
+pub(super) struct Recorder(Mutex<Option<mpsc::Sender<Entry>>>);
 
 /// What one request was shown.
 #[derive(Debug)]
@@ -56,18 +60,42 @@ impl Recorder {
         at: DateTime<Utc>,
         reads: Reads,
     ) -> Result<(), StoreError> {
-        let entries = self.0.get_or_init(|| {
-            let (sender, waiting) = mpsc::channel(WAITING);
-            let mut book = Book { options: options().options(SETTINGS), connection: None };
-            tokio::spawn(async move { book.keep(waiting).await });
-            sender
-        });
+        let entries = self.entries(options);
         let (done, outcome) = oneshot::channel();
         let ids = reads.shown.iter().map(|_| Uuid::new_v4()).collect();
         let entry = Entry { viewer, at, reads, ids, done };
         entries.send(entry).await.map_err(|_| StoreError::Closed)?;
         outcome.await.map_err(|_| StoreError::Closed)?
     }
+
+    /// Where entries go.
+    fn entries(&self, options: impl FnOnce() -> PgConnectOptions) -> mpsc::Sender<Entry> {
+        let mut begun = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entries) = begun.as_ref().filter(|entries| !entries.is_closed()) {
+            return entries.clone();
+        }
+        let (entries, waiting) = mpsc::channel(WAITING);
+        let mut book = Book { options: options().options(SETTINGS), connection: None };
+        tokio::spawn(async move { book.keep(waiting).await });
+        begun.insert(entries).clone()
+    }
+}
+
+impl Entry {
+    /// How many records it takes.
+    fn rows(&self) -> usize {
+        self.reads.shown.iter().map(|shown| shown.customers.len()).sum()
+    }
+}
+
+/// How many of the first ones, by the rows of each, are written at once; one at least.
+fn at_once(rows: impl Iterator<Item = usize>) -> usize {
+    let mut sum = 0;
+    let fits = rows.take_while(|rows| {
+        sum += rows;
+        sum <= ROWS_AT_ONCE
+    });
+    fits.count().max(1)
 }
 
 /// Where it is recorded.
@@ -80,17 +108,26 @@ impl Book {
     async fn keep(&mut self, mut waiting: mpsc::Receiver<Entry>) {
         let mut entries = Vec::with_capacity(AT_ONCE);
         while waiting.recv_many(&mut entries, AT_ONCE).await > 0 {
-            match self.write(&entries).await {
-                Ok(()) => tell(&mut entries, &Ok(())),
-                // One of them is refused, and with it all: each for itself, then.
-                Err(StoreError::Database(error)) if entries.len() > 1 && concerns_one(&error) => {
-                    for entry in entries.drain(..) {
-                        let outcome = self.write(std::slice::from_ref(&entry)).await;
-                        tell(&mut vec![entry], &outcome);
-                    }
-                }
-                failed => tell(&mut entries, &failed),
+            while !entries.is_empty() {
+                let rest = entries.split_off(at_once(entries.iter().map(Entry::rows)));
+                self.enter(&mut entries).await;
+                entries = rest;
             }
+        }
+    }
+
+    /// Writes entries and tells each how it went.
+    async fn enter(&mut self, entries: &mut Vec<Entry>) {
+        match self.write(entries).await {
+            Ok(()) => tell(entries, &Ok(())),
+            // One of them is refused, and with it all: each for itself, then.
+            Err(StoreError::Database(error)) if entries.len() > 1 && concerns_one(&error) => {
+                for entry in entries.drain(..) {
+                    let outcome = self.write(std::slice::from_ref(&entry)).await;
+                    tell(&mut vec![entry], &outcome);
+                }
+            }
+            failed => tell(entries, &failed),
         }
     }
 
@@ -202,5 +239,20 @@ impl Batch {
         .execute(connection)
         .await
         .map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rows_are_written_in_turns_and_nobody_is_left_out() {
+        let at_once = |rows: &[usize]| at_once(rows.iter().copied());
+        assert_eq!(at_once(&[1; 64]), 64);
+        assert_eq!(at_once(&[ROWS_AT_ONCE]), 1);
+        assert_eq!(at_once(&[ROWS_AT_ONCE - 1, 1, 1]), 2);
+        assert_eq!(at_once(&[10_000, 1]), 1);
+        assert_eq!(at_once(&[1, 10_000, 1]), 1);
     }
 }

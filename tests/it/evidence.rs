@@ -147,6 +147,44 @@ async fn a_refused_file_tells_a_partner_nothing_that_is_not_recorded() {
     assert_eq!(told, [("POSTURE".to_owned(), vec!["Evidence.file".to_owned()])]);
 }
 
+/// A partner's program adds and reads files by its key, until that is revoked; the file it is given is a read that is recorded.
+#[tokio::test]
+async fn a_partners_key_adds_and_reads_a_file_and_is_on_record_for_it() {
+    let cast = Cast::new();
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let made = admin
+        .data("mutation { createPartnerApiKey(input: { label: \"robot\", role: ADMIN }) { secret apiKey { id } } }")
+        .await;
+    let made = &made["createPartnerApiKey"];
+    let key = app.with_token(made["secret"].as_str().unwrap());
+    let id = record(&key, cast.crown.customer).await;
+    assert_eq!(put(&key, &id, "a.txt", "text/plain", "text").await.status, 201);
+    app.forget_what_was_shown().await;
+    let given = get(&key, &id).await;
+    assert_eq!((given.status, given.text.as_str()), (200, "text"));
+    let mut owner = app.owner().await;
+    let told: Vec<(String, String, Vec<String>)> =
+        sqlx::query_as("select user_name, class, fields from access_records")
+            .fetch_all(&mut owner)
+            .await
+            .unwrap();
+    assert_eq!(told, [("robot".to_owned(), "POSTURE".to_owned(), vec!["Evidence.file".to_owned()])]);
+
+    // What cannot be recorded is not given.
+    app.as_owner("revoke execute on all functions in schema gate from posture_transparency").await;
+    let refused = get(&key, &id).await;
+    assert_eq!((refused.status, refused.codes()), (500, vec!["INTERNAL"]), "{}", refused.text);
+    let revoke = format!(
+        "mutation {{ revokePartnerApiKey(input: {{ apiKeyId: {} }}) {{ userErrors {{ code }} }} }}",
+        made["apiKey"]["id"]
+    );
+    assert_eq!(admin.data(&revoke).await["revokePartnerApiKey"]["userErrors"], json!([]));
+    for reply in [get(&key, &id).await, put(&key, &id, "b.txt", "text/plain", "text").await] {
+        assert_eq!((reply.status, reply.codes()), (401, vec!["UNAUTHENTICATED"]));
+    }
+}
+
 /// What a partner may read follows the gate, and what it may add *operate*.
 #[tokio::test]
 async fn after_a_change_of_model_a_partner_still_reads_or_no_longer_and_adds_nothing() {

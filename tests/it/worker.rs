@@ -120,6 +120,37 @@ async fn after_downtime_there_is_one_scan_and_what_rests_has_none() {
     );
 }
 
+/// A due time that has its scan already, as where clocks differ, has no other one, and stops nobody's.
+#[tokio::test]
+async fn a_due_time_that_comes_again_stops_no_other_schedule() {
+    let mut world = World::default();
+    due(&mut world, 1, days(-2));
+    due(&mut world, 2, days(-1));
+    let app = App::start(world).await;
+    app.as_owner(
+        "insert into scans (customer_id, id, profile, trigger, status, requested_at, schedule_id, due_at)
+         select customer_id, gen_random_uuid(), profile, 'SCHEDULED', 'QUEUED', next_run_at, id, next_run_at
+         from scan_schedules order by next_run_at limit 1",
+    )
+    .await;
+    let worker = Worker::new(app.database.clone(), app.clock.clone());
+    worker.once().await.unwrap();
+    let mut owner = app.owner().await;
+    assert_eq!(
+        rows(&mut owner, "select count(*), count(distinct schedule_id) from scans").await,
+        rows(&mut owner, "select count(*), count(*) from scan_schedules").await
+    );
+    assert_eq!(
+        rows(&mut owner, "select count(*) from customer_audit_events where action = 'scan.requested'").await,
+        rows(&mut owner, "select count(*) - 1 from scan_schedules").await
+    );
+    assert_eq!(
+        rows(&mut owner, "select count(*) from scan_schedules where next_run_at <= '2026-06-15 12:00:00+00'")
+            .await,
+        ["(0)"]
+    );
+}
+
 /// Every hour over both changes of a year's clocks: one scan for each night, none twice, none left out.
 #[tokio::test]
 async fn over_both_changes_of_the_clocks_each_night_has_one_scan() {

@@ -3,8 +3,8 @@
 //! A token says who asks and nothing more (DESIGN.md 3): authority is read from the database afterwards. [`bearer`]
 //! takes the token from a request, [`Verifier::verify`] judges it; both ways in, HTTP and WebSocket, use them.
 //!
-//! A token may also be an API key (`domain::api_key`): the door to GraphQL looks it up by its hash ([`pass_of`]), and no other door
-//! takes one. A key that is unknown, revoked, or of a disabled user is answered like any other token that is not believed.
+//! A token may also be an API key (`domain::api_key`): the doors to GraphQL and to files of evidence look it up by its hash ([`pass_of`]);
+//! those of scanners take none. A key that is unknown, revoked, or of a disabled user is answered like any other token that is not believed.
 
 mod keys;
 mod mint;

@@ -2,6 +2,7 @@
 //! finishes.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::Executor as _;
 
 use super::ScheduleColumns;
 use crate::domain::ids::{CustomerId, ScanScheduleId};
@@ -13,6 +14,7 @@ use crate::store::{StoreError, Writer, new_id};
 pub const BATCH: usize = 100;
 
 /// A schedule that asks for a scan.
+#[derive(Clone)]
 struct Asking {
     customer: CustomerId,
     schedule: ScanScheduleId,
@@ -70,6 +72,39 @@ async fn queue(writer: &mut Writer, mut asking: Vec<Asking>, cause: Cause<'_>) -
     Ok(())
 }
 
+/// The same for due times. One that comes again, because a gateway's clock is ahead of another's, has its scan already: it has no other
+/// one, and stops none of the rest.
+async fn queue_due(writer: &mut Writer, asking: Vec<Asking>, cause: Cause<'_>) -> Result<(), StoreError> {
+    if queue_unless_there(writer, asking.clone(), cause).await? {
+        return Ok(());
+    }
+    for one in asking {
+        let (schedule, due_at) = (one.schedule, one.due_at);
+        if !queue_unless_there(writer, vec![one], cause).await? {
+            tracing::warn!(%schedule, ?due_at, "a due time has come again, and has its scan already");
+        }
+    }
+    Ok(())
+}
+
+/// Queues all or, where one of them has its scan already, none: whether it did.
+async fn queue_unless_there(
+    writer: &mut Writer,
+    asking: Vec<Asking>,
+    cause: Cause<'_>,
+) -> Result<bool, StoreError> {
+    writer.connection()?.execute("savepoint due").await?;
+    match queue(writer, asking, cause).await {
+        Err(StoreError::Database(error))
+            if error.as_database_error().is_some_and(|error| error.constraint() == Some("scans_due_key")) =>
+        {
+            writer.connection()?.execute("rollback to savepoint due").await?;
+            Ok(false)
+        }
+        queued => queued.map(|()| true),
+    }
+}
+
 /// Queues one scan for each of the schedules that are due, at most [`BATCH`], and moves them to their next time after now; how
 /// many there were. What another worker has in hand is left to it.
 ///
@@ -120,7 +155,7 @@ pub async fn run_due(writer: &mut Writer, now: DateTime<Utc>) -> Result<usize, S
             due_at: Some(row.next_run_at),
         });
     }
-    queue(writer, asking, Cause { trigger: ScanTrigger::Scheduled, actor: "schedule", now }).await?;
+    queue_due(writer, asking, Cause { trigger: ScanTrigger::Scheduled, actor: "schedule", now }).await?;
     sqlx::query!(
         "update scan_schedules s set next_run_at = n.next_run_at
          from unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) as n(customer_id, id, next_run_at)
