@@ -28,6 +28,7 @@ mod people;
 mod api_keys;
 mod security;
 mod operate;
+mod operated;
 mod portal;
 mod privilege;
 mod users;
