@@ -40,6 +40,7 @@ export function App({ personas }: { personas: Persona[] }) {
           hiddenInExtensions={hiddenInExtensions}
           onHiddenInExtensions={setHiddenInExtensions}
           live={live}
+          onExample={() => setLive(null)}
         />
         <main className="explorer">
           <GraphiQLInterface

@@ -19,6 +19,8 @@ interface StripProps {
   onHiddenInExtensions: (on: boolean) => void;
   /** How the last stream stands; null where something else was asked since. */
   live: Live | null;
+  /** An example is about to be opened. */
+  onExample: () => void;
 }
 
 const KINDS = [
@@ -28,7 +30,7 @@ const KINDS = [
 ] as const;
 
 export function Strip(props: StripProps) {
-  const { personas, persona, onPersona, hiddenInExtensions, onHiddenInExtensions, live } = props;
+  const { personas, persona, onPersona, hiddenInExtensions, onHiddenInExtensions, live, onExample } = props;
   const open = useOpenExample();
   const forget = useForgetAnswer();
   const schema = useGraphiQL(state => state.schema);
@@ -71,7 +73,10 @@ export function Strip(props: StripProps) {
             value=""
             onChange={event => {
               const example = EXAMPLES.find(({ name }) => name === event.target.value);
-              if (example) open(example, fill(example, persona));
+              if (!example) return;
+              forget();
+              onExample();
+              open(example, fill(example, persona));
             }}
           >
             <option value="" disabled>
@@ -161,6 +166,7 @@ function useForgetAnswer(): () => void {
   return () => {
     actions.stop();
     responseEditor?.setValue('');
+    responseEditor?.setScrollTop(0);
     actions.updateActiveTabValues({ response: '' });
   };
 }
@@ -168,12 +174,10 @@ function useForgetAnswer(): () => void {
 /** Opens an example, fills its variables and, where nothing is left to be typed, runs it; mutations are run by whoever presses run. */
 function useOpenExample(): (example: Example, variables: Record<string, unknown>) => void {
   const actions = useGraphiQLActions();
-  const forget = useForgetAnswer();
   const { tabs, activeTabIndex, queryEditor, variableEditor } = useGraphiQL(
     pick('tabs', 'activeTabIndex', 'queryEditor', 'variableEditor'),
   );
   return ({ query, kind }, variables) => {
-    forget();
     const existing = tabs.findIndex(tab => tab.query === query);
     // An example that nobody has changed makes room for the next one.
     const replaces = EXAMPLES.some(example => example.query === queryEditor?.getValue());
