@@ -2,7 +2,7 @@
 //
 //   npm run e2e                        GATEWAY is the binary, ../target/debug/posture-gateway where it is not set
 //   npm run e2e -- --url ADDRESS       against a demo that runs already, whose world it changes
-//   --shots DIR, --chromium PATH       where pictures go (e2e/shots), and where the browser is (/usr/bin/chromium)
+//   --shots DIR, --chromium PATH       where pictures go (e2e/shots), and where the browser is (CHROMIUM, /usr/bin/chromium)
 //
 // Every example as every persona: an answer with data, told alike in both placements of denials, with marks where something is hidden.
 // Then every mutation, live events, the documentation, typed headers. Fails also where the page breaks its own policy, asks another origin,
@@ -23,7 +23,7 @@ const { values: args } = parseArgs({
   options: {
     url: { type: 'string' },
     shots: { type: 'string', default: here('shots') },
-    chromium: { type: 'string', default: '/usr/bin/chromium' },
+    chromium: { type: 'string', default: process.env.CHROMIUM ?? '/usr/bin/chromium' },
   },
 });
 const WIDE = { width: 1440, height: 900 };
