@@ -27,15 +27,14 @@ export function useMarks(marks: Mark[]): (mark: Mark) => void {
     const decorations = marks.flatMap(({ line, text, explanation }) => {
       const found = line <= model.getLineCount() ? /null,?$/.exec(model.getLineContent(line)) : null;
       if (!found) return [];
-      const startColumn = found.index + 1;
-      return {
-        range: { startLineNumber: line, startColumn, endLineNumber: line, endColumn: startColumn + found[0].length },
-        options: {
-          inlineClassName: 'hidden-null',
-          after: { content: `\u00a0${text}\u00a0`, inlineClassName: 'hidden-mark', inlineClassNameAffectsLetterSpacing: true },
-          hoverMessage: { value: explanation },
-        },
-      };
+      const at = (start: number, end: number) => ({ startLineNumber: line, startColumn: start, endLineNumber: line, endColumn: end });
+      const [from, to] = [found.index + 1, found.index + 1 + found[0].length];
+      const hoverMessage = explanation ? { value: explanation } : null;
+      const after = { content: `\u00a0${text}\u00a0`, inlineClassName: 'hidden-mark', inlineClassNameAffectsLetterSpacing: true };
+      return [
+        { range: at(from, from + 'null'.length), options: { inlineClassName: 'hidden-null', hoverMessage } },
+        { range: at(to, to), options: { after, showIfCollapsed: true } },
+      ];
     });
     const collection = editor.createDecorationsCollection(decorations);
     return () => collection.clear();
