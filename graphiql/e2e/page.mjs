@@ -61,6 +61,20 @@ export class Explorer {
     return (await this.page.locator(PANE).innerText()).replaceAll('\u00a0', ' ');
   }
 
+  /** Waits until the response shows the beginning of this answer, and the strip counts its denials. */
+  async shows(answer) {
+    const beginning = JSON.stringify(answer, null, 2).split('\n').slice(0, 6).map(line => line.trim().slice(0, 40));
+    const { errors = [], extensions } = answer;
+    const told = (extensions?.hidden ?? []).reduce((sum, { count }) => sum + count, 0);
+    const denials = told + errors.filter(error => error.extensions?.code === 'HIDDEN').length;
+    const shown = ([selector, lines, count]) => {
+      const text = document.querySelector(selector)?.textContent.replaceAll('\u00a0', ' ') ?? '';
+      const counted = [...document.querySelectorAll('.denial')].map(({ textContent }) => Number(/(\d+) times$/.exec(textContent)?.[1] ?? 1));
+      return lines.every(line => text.includes(line)) && counted.reduce((sum, one) => sum + one, 0) === count;
+    };
+    await this.page.waitForFunction(shown, [PANE, beginning, denials]);
+  }
+
   run() {
     return this.page.getByRole('button', { name: /^Execute query/ }).click();
   }
