@@ -404,7 +404,7 @@ async function pictures(described) {
           if (!name.endsWith('Mutation')) await explorer.pane();
           if (!name.endsWith('Mutation')) await explorer.page.locator('.denial').first().click();
           const path = join(args.shots, `${name}-${size}-${scheme}.png`);
-          await explorer.page.screenshot({ path, fullPage: true });
+          await explorer.page.screenshot({ path, fullPage: size === 'narrow' });
         }
         await explorer.page.close();
       });

@@ -98,6 +98,14 @@ pub struct Sample {
     pub posture_share: Option<PostureShareId>,
 }
 
+#[derive(sqlx::FromRow)]
+struct SampleRow {
+    customer_id: Uuid,
+    finding: Option<Uuid>,
+    scan_schedule: Option<Uuid>,
+    posture_share: Option<Uuid>,
+}
+
 /// What stands at these customers.
 ///
 /// # Errors
@@ -107,25 +115,25 @@ pub async fn samples(
     customers: &[CustomerId],
 ) -> Result<HashMap<CustomerId, Sample>, StoreError> {
     let ids: Vec<_> = customers.iter().map(|customer| customer.0).collect();
-    let rows: Vec<(Uuid, Option<Uuid>, Option<Uuid>, Option<Uuid>)> = sqlx::query_as(
+    let rows: Vec<SampleRow> = sqlx::query_as(
         "select c.customer_id,
                 (select f.id from findings f where f.customer_id = c.customer_id and f.status = 'OPEN'
-                 order by f.severity desc, f.id limit 1),
-                (select s.id from scan_schedules s where s.customer_id = c.customer_id order by s.id limit 1),
+                 order by f.severity desc, f.id limit 1) finding,
+                (select s.id from scan_schedules s where s.customer_id = c.customer_id order by s.id limit 1) scan_schedule,
                 (select p.id from posture_shares p where p.customer_id = c.customer_id and p.revoked_at is null
-                 order by p.id limit 1)
+                 order by p.id limit 1) posture_share
          from customers c where c.customer_id = any($1)",
     )
     .bind(ids)
     .fetch_all(connection)
     .await?;
-    let sample = |(customer, finding, scan_schedule, posture_share): (_, Option<_>, Option<_>, Option<_>)| {
+    let sample = |row: SampleRow| {
         let sample = Sample {
-            finding: finding.map(FindingId),
-            scan_schedule: scan_schedule.map(ScanScheduleId),
-            posture_share: posture_share.map(PostureShareId),
+            finding: row.finding.map(FindingId),
+            scan_schedule: row.scan_schedule.map(ScanScheduleId),
+            posture_share: row.posture_share.map(PostureShareId),
         };
-        (CustomerId(customer), sample)
+        (CustomerId(row.customer_id), sample)
     };
     Ok(rows.into_iter().map(sample).collect())
 }

@@ -85,7 +85,9 @@ async fn personas_have_something_to_try(connection: &mut PgConnection) {
             persona.email
         );
         assert!(matches!(of("scanSchedule"), Some(GlobalId::ScanSchedule(whose, _)) if whose == customer));
-        let Some(GlobalId::Finding(whose, finding)) = of("finding") else { panic!("{json}") };
+        let Some(GlobalId::Finding(whose, finding)) = of("finding") else {
+            return assert_eq!(json["variables"]["finding"], "the id of a finding", "{}", persona.email);
+        };
         let status: String =
             sqlx::query_scalar("select status::text from findings where customer_id = $1 and id = $2")
                 .bind(whose.0)

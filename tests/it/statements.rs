@@ -28,8 +28,8 @@ enum Asker {
     Platform,
 }
 
-/// Every query of the apps and of GraphiQL, with everyone it is for.
-const EXAMPLES: [(&str, Asker, u64); 34] = [
+/// Every query of the apps, of GraphiQL and of the measurements, with everyone it is for.
+const EXAMPLES: [(&str, Asker, u64); 39] = [
     ("ActivityQuery", Asker::Customer, 4),
     ("BillingQuery", Asker::Partner, 6),
     ("ChangeModelPreviewQuery", Asker::Partner, 4),
@@ -61,8 +61,13 @@ const EXAMPLES: [(&str, Asker, u64); 34] = [
     ("SettingsQuery", Asker::Customer, 7),
     ("SharesQuery", Asker::Partner, 5),
     ("TeamQuery", Asker::Partner, 5),
+    ("customer-findings", Asker::Partner, 5),
+    ("customer-findings", Asker::Customer, 4),
+    ("dashboard", Asker::Partner, 5),
     ("hidden-and-why", Asker::Partner, 6),
+    ("partner-home", Asker::Partner, 6),
     ("platform", Asker::Platform, 5),
+    ("portal-home", Asker::Customer, 6),
     ("who-am-i", Asker::Partner, 3),
 ];
 
@@ -158,7 +163,9 @@ fn examples() -> BTreeMap<String, String> {
             }
         }
     }
-    for entry in fs::read_dir(root.join("graphiql/examples")).unwrap() {
+    let folders =
+        ["graphiql/examples", "benches/documents"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    for entry in folders.into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "graphql") {
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -268,14 +275,6 @@ fn deep(sized: &Sized) -> Vec<(UserId, String, u64)> {
              auditLog(first: 100) { nodes { action access { customer { name } } } } } }"
                 .to_owned(),
             6,
-        ),
-        (
-            sized.admin,
-            "{ partner { dashboard { commercial { accesses byOperatingModel { count } byStatus { count } \
-             monthlyRecurringRevenue { amount } trialsEndingWithin30Days renewalsWithin30Days usageAlerts } \
-             posture { accessesIncluded openFindings { total } slaBreaches assets meanRiskScore } } } }"
-                .to_owned(),
-            5,
         ),
         (
             sized.platform_admin,
