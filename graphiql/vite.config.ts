@@ -18,5 +18,6 @@ export default defineConfig({
       },
     },
   },
-  server: { proxy: { '/graphql': gateway, '/demo': gateway } },
+  // The apps' operations are beside this folder.
+  server: { proxy: { '/graphql': gateway, '/demo': gateway }, fs: { allow: ['..'] } },
 });

@@ -46,10 +46,10 @@ ensure_postgres() {
     apt_install postgresql
 }
 
-# Whether graphiql/dist holds what its sources say.
+# Whether graphiql/dist holds what its sources say, and the apps' operations that it offers.
 graphiql_is_built() {
     [ -e graphiql/dist/index.html ] || return 1
-    changed=$(find graphiql \( -name node_modules -o -name dist -o -name e2e \) -prune \
+    changed=$(find graphiql clients/partner-app clients/customer-portal \( -name node_modules -o -name dist -o -name e2e \) -prune \
         -o -type f -newer graphiql/dist/index.html -print | head -n 1)
     [ -z "$changed" ]
 }
@@ -75,4 +75,19 @@ ensure_graphiql() {
             npx --yes --package=node@22 -- sh -c 'npm ci --loglevel=error --no-audit --no-fund && npm run --silent build -- --logLevel warn'
         fi
     ) >&2
+}
+
+# A browser to drive the GraphiQL page with: CHROMIUM, or Debian's, which is installed where it is missing.
+ensure_chromium() {
+    CHROMIUM=${CHROMIUM:-$(command -v chromium || true)}
+    if [ -z "$CHROMIUM" ] && command -v apt-get >/dev/null; then
+        echo "installing Chromium" >&2
+        apt_install chromium fonts-liberation
+        CHROMIUM=$(command -v chromium)
+    fi
+    if [ -z "$CHROMIUM" ]; then
+        echo "Chromium was not found: CHROMIUM names one" >&2
+        return 1
+    fi
+    export CHROMIUM
 }

@@ -257,25 +257,25 @@ fn operations(
     Ok(vec![
         Operation {
             name: "partner-home",
-            document: include_str!("../../graphiql/examples/partner-home.graphql"),
+            document: include_str!("../documents/partner-home.graphql"),
             token: partner.clone(),
             customer: None,
         },
         Operation {
             name: "dashboard",
-            document: include_str!("../../graphiql/examples/dashboard.graphql"),
+            document: include_str!("../documents/dashboard.graphql"),
             token: partner.clone(),
             customer: None,
         },
         Operation {
             name: "customer-findings",
-            document: include_str!("../../graphiql/examples/customer-findings.graphql"),
+            document: include_str!("../documents/customer-findings.graphql"),
             token: partner,
             customer: sample,
         },
         Operation {
             name: "portal-home",
-            document: include_str!("../../graphiql/examples/portal-home.graphql"),
+            document: include_str!("../documents/portal-home.graphql"),
             token: customer,
             customer: None,
         },

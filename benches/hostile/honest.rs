@@ -78,10 +78,10 @@ impl Honest {
     /// Users by their tokens, and whether they are a partner's.
     pub(crate) fn new(to: SocketAddr, users: &[(String, bool); USERS]) -> Self {
         let partner = [
-            include_str!("../../graphiql/examples/partner-home.graphql"),
-            include_str!("../../graphiql/examples/dashboard.graphql"),
+            include_str!("../documents/partner-home.graphql"),
+            include_str!("../documents/dashboard.graphql"),
         ];
-        let customer = [include_str!("../../graphiql/examples/portal-home.graphql"), "{ viewer { name } }"];
+        let customer = [include_str!("../documents/portal-home.graphql"), "{ viewer { name } }"];
         let requests = users.iter().map(|(token, is_partner)| {
             let documents = if *is_partner { partner } else { customer };
             documents.iter().map(|document| request(to, token, document)).collect()

@@ -4,31 +4,25 @@ import { DocExplorerStore, DOC_EXPLORER_PLUGIN } from '@graphiql/plugin-doc-expl
 import { GraphiQLProvider } from '@graphiql/react';
 import { GraphiQL, GraphiQLInterface } from 'graphiql';
 import { useMemo, useRef, useState } from 'react';
+import { EXAMPLES } from './examples';
 import type { RequestOptions } from './fetcher';
 import { createFetcher } from './fetcher';
+import type { Live } from './live';
 import type { Persona } from './personas';
 import { Strip } from './strip';
 
-const WELCOME = `# Pick a persona and an example above, or write a query here.
-# Ctrl+Space completes, Ctrl+Enter runs, the book on the left opens the schema's documentation.
-query WhoAmI {
-  viewer {
-    kind
-    name
-  }
-}
-`;
+const WELCOME = EXAMPLES.find(({ name }) => name === 'who-am-i')?.query;
 // No history: it would keep what is typed into the headers editor, a token for one, in the browser's storage.
 const PLUGINS = [DOC_EXPLORER_PLUGIN];
 
 export function App({ personas }: { personas: Persona[] }) {
   const [persona, setPersona] = useState<Persona | null>(personas[0] ?? null);
   const [hiddenInExtensions, setHiddenInExtensions] = useState(false);
-  const [response, setResponse] = useState<unknown>(null);
+  const [live, setLive] = useState<Live | null>(null);
 
   const options = useRef<RequestOptions>({ token: null, hiddenInExtensions: false });
   options.current = { token: persona?.token ?? null, hiddenInExtensions };
-  const fetcher = useMemo(() => createFetcher(() => options.current, setResponse), []);
+  const fetcher = useMemo(() => createFetcher(() => options.current, setLive), []);
 
   return (
     <GraphiQLProvider
@@ -42,13 +36,11 @@ export function App({ personas }: { personas: Persona[] }) {
         <Strip
           personas={personas}
           persona={persona}
-          onPersona={next => {
-            setPersona(next);
-            setResponse(null);
-          }}
+          onPersona={setPersona}
           hiddenInExtensions={hiddenInExtensions}
           onHiddenInExtensions={setHiddenInExtensions}
-          response={response}
+          live={live}
+          onExample={() => setLive(null)}
         />
         <main className="explorer">
           <GraphiQLInterface

@@ -6,7 +6,8 @@ export interface Persona {
   role: string | null;
   description: string;
   token: string;
-  variables: { customer: string | null; access: string | null };
+  /** What the examples are tried on, by the name that they have for it; null where there is none of it. */
+  variables: Record<string, string | null>;
 }
 
 /** The personas to choose from; empty where the gateway does not run as a demo. */

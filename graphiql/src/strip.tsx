@@ -1,10 +1,13 @@
-// The strip above GraphiQL: persona, examples, the placement of denials, and what the last answer withheld.
+// The strip above GraphiQL: persona, examples, the placement of denials, how a stream stands, and what the last answer withheld.
 
 import { pick, useGraphiQL, useGraphiQLActions } from '@graphiql/react';
 import { getOperationAST, parse } from 'graphql';
+import { useMemo } from 'react';
 import type { Example } from './examples';
 import { EXAMPLES, fill, isComplete, isFor } from './examples';
-import { denials } from './hidden';
+import { denials, marks } from './hidden';
+import type { Live } from './live';
+import { useAnswer, useMarks } from './marks';
 import type { Persona } from './personas';
 import { words } from './personas';
 
@@ -14,15 +17,28 @@ interface StripProps {
   onPersona: (persona: Persona) => void;
   hiddenInExtensions: boolean;
   onHiddenInExtensions: (on: boolean) => void;
-  /** The last answer, as received. */
-  response: unknown;
+  /** How the last stream stands; null where something else was asked since. */
+  live: Live | null;
+  /** An example is about to be opened. */
+  onExample: () => void;
 }
 
+const KINDS = [
+  ['query', 'Queries: run at once'],
+  ['subscription', 'Live events: listen at once'],
+  ['mutation', 'Mutations: filled in, for you to run'],
+] as const;
+
 export function Strip(props: StripProps) {
-  const { personas, persona, onPersona, hiddenInExtensions, onHiddenInExtensions, response } = props;
+  const { personas, persona, onPersona, hiddenInExtensions, onHiddenInExtensions, live, onExample } = props;
   const open = useOpenExample();
+  const forget = useForgetAnswer();
   const schema = useGraphiQL(state => state.schema);
-  const hidden = denials(response, schema);
+  const answer = useAnswer();
+  const hidden = useMemo(() => denials(answer, schema), [answer, schema]);
+  const show = useMarks(useMemo(() => marks(answer, hidden), [answer, hidden]));
+  const own = persona ? EXAMPLES.filter(example => isFor(example, persona)) : EXAMPLES;
+  const others = EXAMPLES.filter(example => !own.includes(example));
 
   return (
     <header className="strip">
@@ -37,7 +53,9 @@ export function Strip(props: StripProps) {
               aria-describedby="persona-description"
               onChange={event => {
                 const next = personas.find(({ email }) => email === event.target.value);
-                if (next) onPersona(next);
+                if (!next) return;
+                forget();
+                onPersona(next);
               }}
             >
               {personas.map(({ email, kind, role }) => (
@@ -55,14 +73,19 @@ export function Strip(props: StripProps) {
             value=""
             onChange={event => {
               const example = EXAMPLES.find(({ name }) => name === event.target.value);
-              if (example) open(example, fill(example, persona));
+              if (!example) return;
+              forget();
+              onExample();
+              open(example, fill(example, persona));
             }}
           >
             <option value="" disabled>
-              Open and run…
+              Open…
             </option>
-            <Options label="For this persona" persona={persona} examples={persona ? EXAMPLES.filter(e => isFor(e, persona)) : EXAMPLES} />
-            {persona && <Options label="For others" persona={persona} examples={EXAMPLES.filter(e => !isFor(e, persona))} />}
+            {KINDS.map(([kind, label]) => (
+              <Options key={kind} label={label} examples={own.filter(example => example.kind === kind)} />
+            ))}
+            <Options label="For others" examples={others} />
           </select>
         </label>
         <label className="switch" title="Sends the request header hidden-fields: extensions">
@@ -75,48 +98,91 @@ export function Strip(props: StripProps) {
           />
           Hidden fields in extensions
         </label>
+        {live && (
+          <span data-testid="live" data-state={live.state} role="status" className="live">
+            {standing(live)}
+          </span>
+        )}
       </div>
       <p id="persona-description">
         {persona ? persona.description : 'Sign in with {"Authorization": "Bearer …"} in the headers editor below the query.'}
       </p>
       <p data-testid="hidden-summary" role="status" className="hidden-summary">
         {hidden.length > 0 && <strong>Hidden</strong>}
-        {hidden.map(({ coordinate, class: dataClass, reason, count }) => (
-          <span key={`${coordinate} ${dataClass} ${reason}`} className="denial">
-            <code>{coordinate}</code> {dataClass}, {reason}, {count === 1 ? 'once' : `${count} times`}
-          </span>
-        ))}
+        {hidden.map(denial => {
+          const { coordinate, class: dataClass, reason, count } = denial;
+          return (
+            <button
+              key={`${coordinate} ${dataClass} ${reason}`}
+              type="button"
+              className="denial"
+              title="Show the first in the answer"
+              onClick={() => {
+                const [first] = marks(answer, [denial]);
+                if (first) show(first);
+              }}
+            >
+              <code>{coordinate}</code> {dataClass}, {reason}, {count === 1 ? 'once' : `${count} times`}
+            </button>
+          );
+        })}
       </p>
     </header>
   );
 }
 
-function Options({ label, examples, persona }: { label: string; examples: Example[]; persona: Persona | null }) {
+function Options({ label, examples }: { label: string; examples: Example[] }) {
   if (examples.length === 0) return null;
   return (
-    <optgroup label={persona ? label : 'Examples'}>
-      {examples.map(example => {
-        const { name, title, audience } = example;
-        return (
-          <option key={name} value={name} disabled={persona !== null && !isComplete(fill(example, persona))}>
-            {title} ({audience.join(', ')})
-          </option>
-        );
-      })}
+    <optgroup label={label}>
+      {examples.map(({ name, title }) => (
+        <option key={name} value={name}>
+          {title}
+        </option>
+      ))}
     </optgroup>
   );
 }
 
-/** Opens an example in its own tab, fills its variables and, where none is left blank, runs it. */
-function useOpenExample(): (example: Example, variables: Record<string, string>) => void {
+/** How a stream stands, in words. */
+function standing({ state, events, code }: Live): string {
+  const counted = events === 1 ? '1 event' : `${events} events`;
+  switch (state) {
+    case 'connecting':
+      return 'Connecting…';
+    case 'listening':
+      return `Listening, ${counted}`;
+    case 'stopped':
+      return `Stopped after ${counted}`;
+    case 'ended':
+      return code ? `Ended with ${code} after ${counted}` : `Ended after ${counted}`;
+  }
+}
+
+/** Ends a stream that is open and empties the response: what one persona was told is no answer to the next one. */
+function useForgetAnswer(): () => void {
+  const actions = useGraphiQLActions();
+  const responseEditor = useGraphiQL(state => state.responseEditor);
+  return () => {
+    actions.stop();
+    responseEditor?.setValue('');
+    responseEditor?.setScrollTop(0);
+    actions.updateActiveTabValues({ response: '' });
+  };
+}
+
+/** Opens an example, fills its variables and, where nothing is left to be typed, runs it; mutations are run by whoever presses run. */
+function useOpenExample(): (example: Example, variables: Record<string, unknown>) => void {
   const actions = useGraphiQLActions();
   const { tabs, activeTabIndex, queryEditor, variableEditor } = useGraphiQL(
     pick('tabs', 'activeTabIndex', 'queryEditor', 'variableEditor'),
   );
-  return ({ query, title }, variables) => {
-    const existing = tabs.findIndex(tab => tab.query?.startsWith(`# Title: ${title}\n`));
-    if (existing < 0) actions.addTab();
-    else if (existing !== activeTabIndex) actions.changeTab(existing);
+  return ({ query, kind }, variables) => {
+    const existing = tabs.findIndex(tab => tab.query === query);
+    // An example that nobody has changed makes room for the next one.
+    const replaces = EXAMPLES.some(example => example.query === queryEditor?.getValue());
+    if (existing >= 0 && existing !== activeTabIndex) actions.changeTab(existing);
+    else if (existing < 0 && !replaces) actions.addTab();
 
     const filled = Object.keys(variables).length > 0 ? JSON.stringify(variables, null, 2) : '';
     queryEditor?.setValue(query);
@@ -127,6 +193,7 @@ function useOpenExample(): (example: Example, variables: Record<string, string>)
     const operation = getOperationAST(documentAST);
     if (!operation) return;
     actions.setOperationFacts({ documentAST, operationName: operation.name?.value, operations: [operation] });
-    if (isComplete(variables)) actions.run();
+    actions.updateActiveTabValues({ operationName: operation.name?.value ?? null });
+    if (kind !== 'mutation' && isComplete(variables)) void actions.run();
   };
 }

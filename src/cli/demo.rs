@@ -1,5 +1,6 @@
 //! `posture-gateway demo`: a private `PostgreSQL`, a world in it, people to see it as, and the gateway.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use crate::config::{
 };
 use crate::demo::{self, Persona};
 use crate::domain::clock::Clock;
+use crate::domain::ids::CustomerId;
 use crate::files::Files;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
@@ -31,6 +33,7 @@ use crate::http::live::LiveDoor;
 use crate::http::{App, router, serve};
 use crate::ingest::{Encoding, Packed};
 use crate::private_postgres::{Options, PrivatePostgres, SUPERUSER};
+use crate::store::provision::Sample;
 use crate::store::scope::PoolSettings;
 use crate::store::{Database, provision};
 use crate::worker::Worker;
@@ -97,7 +100,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let server = tokio::task::spawn_blocking(move || PrivatePostgres::start(&home, Options::DEMO)).await??;
     let clock = Clock::System;
     let personas = demo::personas();
-    prepare(&server, args.fresh, &personas, clock.now()).await?;
+    let samples = prepare(&server, args.fresh, &personas, clock.now()).await?;
 
     let database = Database::new(server.options(ROLE, DATABASE), PoolSettings::default());
     database.refuse_powerful_role().await?;
@@ -128,7 +131,9 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
         origins: Vec::new(),
         graphiql: true,
         metrics: true,
-        personas: Some(Arc::new(personas.json(Persona::to_json_with_variables))),
+        personas: Some(Arc::new(
+            personas.json(|persona, token| persona.to_json_with_variables(token, &samples)),
+        )),
     };
     if let Some(file) = &args.personas_file {
         write_private(file, &format!("{:#}\n", personas.json(Persona::to_json)))
@@ -166,14 +171,14 @@ fn default_data() -> anyhow::Result<PathBuf> {
         .context("neither XDG_DATA_HOME nor HOME names a folder; --data DIR does")
 }
 
-/// The database with its schema and its world, made as far as it is not there. The world comes in one transaction: a
-/// demo that was stopped in the middle makes it anew.
+/// The database with its schema and its world, made as far as it is not there; what stands at the personas' customers. The
+/// world comes in one transaction: a demo that was stopped in the middle makes it anew.
 async fn prepare(
     server: &PrivatePostgres,
     fresh: bool,
     personas: &[Persona],
     now: DateTime<Utc>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<HashMap<CustomerId, Sample>> {
     let maintenance = || server.options(SUPERUSER, "postgres");
     if fresh {
         ensure!(
@@ -194,15 +199,15 @@ async fn prepare(
             say(&format!("writing {rows} {}", table.replace('_', " ")));
         }
     };
-    if provision::fill_once(&mut connection, || demo::world(now), progress).await? {
-        return Ok(());
+    if !provision::fill_once(&mut connection, || demo::world(now), progress).await? {
+        let users: Vec<_> = personas.iter().map(|persona| persona.user).collect();
+        if !provision::has_users(&mut connection, &users).await? {
+            bail!("the world in this folder is of another version of the gateway; --fresh makes it anew");
+        }
+        say("the world of an earlier run is there; --fresh makes it anew");
     }
-    let users: Vec<_> = personas.iter().map(|persona| persona.user).collect();
-    if !provision::has_users(&mut connection, &users).await? {
-        bail!("the world in this folder is of another version of the gateway; --fresh makes it anew");
-    }
-    say("the world of an earlier run is there; --fresh makes it anew");
-    Ok(())
+    let customers: Vec<_> = personas.iter().filter_map(|persona| persona.customer).collect();
+    Ok(provision::samples(&mut connection, &customers).await?)
 }
 
 /// Uploads what real scanners wrote, two files each for two customers. The same bytes again change nothing, so every

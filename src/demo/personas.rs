@@ -1,5 +1,7 @@
 //! As whom the demo can be explored: one person for each side of the boundary.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
 
 use super::cast::{self, House, Link, Stage, Tenant};
@@ -9,6 +11,7 @@ use crate::domain::customer::PortalAccess;
 use crate::domain::global_id::GlobalId;
 use crate::domain::ids::{AccessId, CustomerId, UserId};
 use crate::domain::user::ViewerKind;
+use crate::store::provision::Sample;
 
 /// Someone to sign in as.
 #[derive(Clone, Debug)]
@@ -23,13 +26,19 @@ pub struct Persona {
     pub description: String,
     /// The token's subject.
     pub user: UserId,
-    /// A customer to try queries on: one whose data the persona sees, as far as there is any.
+    /// A customer to try operations on: one whose data the persona sees, as far as there is any.
     pub customer: Option<CustomerId>,
     /// An access to it.
     pub access: Option<(CustomerId, AccessId)>,
+    /// Another user of the same side: an operator of the partner, a reader of the customer.
+    pub colleague: Option<UserId>,
 }
 
 impl Persona {
+    fn beside(self, (_, email): (String, String)) -> Self {
+        Self { colleague: Some(people::user_id(&email)), ..self }
+    }
+
     /// The persona as a file for scripts shows it: who, what they may see, and the token to be them.
     #[must_use]
     pub fn to_json(&self, token: &str) -> Value {
@@ -42,14 +51,22 @@ impl Persona {
         })
     }
 
-    /// The same with variables for `GraphiQL`'s examples.
+    /// The same with variables for `GraphiQL`'s examples; `samples` are what stands at the personas' customers.
     #[must_use]
-    pub fn to_json_with_variables(&self, token: &str) -> Value {
-        let customer = self.customer.map(|id| GlobalId::Customer(id).to_string());
-        let access = self.access.map(|(customer, id)| GlobalId::Access(customer, id).to_string());
+    pub fn to_json_with_variables(&self, token: &str, samples: &HashMap<CustomerId, Sample>) -> Value {
+        let at = self.customer.and_then(|id| Some((id, *samples.get(&id)?)));
+        let text = |id: Option<GlobalId>| id.map(|id| id.to_string());
+        let variables = json!({
+            "customer": text(self.customer.map(GlobalId::Customer)),
+            "access": text(self.access.map(|(customer, id)| GlobalId::Access(customer, id))),
+            "colleague": text(self.colleague.map(GlobalId::User)),
+            "finding": text(at.and_then(|(id, is)| Some(GlobalId::Finding(id, is.finding?)))),
+            "scanSchedule": text(at.and_then(|(id, is)| Some(GlobalId::ScanSchedule(id, is.scan_schedule?)))),
+            "postureShare": text(at.and_then(|(id, is)| Some(GlobalId::PostureShare(id, is.posture_share?)))),
+        });
         let mut persona = self.to_json(token);
         if let Value::Object(fields) = &mut persona {
-            fields.insert("variables".to_owned(), json!({ "customer": customer, "access": access }));
+            fields.insert("variables".to_owned(), variables);
         }
         persona
     }
@@ -98,6 +115,7 @@ fn persona(
         description: description.into(),
         customer: sample.map(|(tenant, _)| tenant.id()),
         access: sample.map(|(tenant, link)| (tenant.id(), link.id())),
+        colleague: None,
     }
 }
 
@@ -114,35 +132,40 @@ fn partners(tenants: &[Tenant]) -> Vec<Persona> {
             "ADMIN",
             "Runs a reseller with 60 live customers: sees the contracts and prices of all, the posture of the 10 co-managed ones",
             harbor,
-        ),
+        )
+        .beside(people::operator(House::Harbor)),
         persona(
             people::operator(House::Harbor),
             PartnerUser,
             "OPERATOR",
             "Works for the same reseller on 8 assigned accesses: sees no others, and never a price",
             visible(tenants, House::Harbor, is_assigned),
-        ),
+        )
+        .beside(people::idle_operator()),
         persona(
             people::idle_operator(),
             PartnerUser,
             "OPERATOR",
             "New at the same reseller, with nothing assigned yet: every list is empty",
-            None,
-        ),
+            harbor,
+        )
+        .beside(people::operator(House::Harbor)),
         persona(
             people::partner_admin(House::Redwood),
             PartnerUser,
             "ADMIN",
             "Runs an MSSP with fully managed customers: sees posture and, where contract and consent say MANAGE, security settings",
             redwood,
-        ),
+        )
+        .beside(people::operator(House::Redwood)),
         persona(
             people::partner_admin(House::Meridian),
             PartnerUser,
             "ADMIN",
             "Runs the distributor above two resellers: sees its own three customers, and nothing of its resellers' ones",
             visible(tenants, House::Meridian, |_| true),
-        ),
+        )
+        .beside(people::operator(House::Meridian)),
     ]
 }
 
@@ -165,7 +188,8 @@ fn customers(tenants: &[Tenant]) -> Vec<Persona> {
     let admin = |sample: Option<(&Tenant, &Link)>, what: &str| {
         let (tenant, _) = sample?;
         let description = format!("Decides for {}: {what}", tenant.name());
-        Some(persona(people::customer_admin(tenant), CustomerUser, "ADMIN", description, sample))
+        let admin = persona(people::customer_admin(tenant), CustomerUser, "ADMIN", description, sample);
+        Some(admin.beside(people::customer_reader(tenant)))
     };
     let reader = reading.map(|(tenant, link)| {
         let description = format!(
@@ -173,6 +197,7 @@ fn customers(tenants: &[Tenant]) -> Vec<Persona> {
             tenant.name()
         );
         persona(people::customer_reader(tenant), CustomerUser, "READ_ONLY", description, Some((tenant, link)))
+            .beside(people::customer_admin(tenant))
     });
     [
         admin(full, "the portal is FULL, so every class but its partners' prices"),
@@ -209,7 +234,8 @@ fn others(tenants: &[Tenant]) -> Vec<Persona> {
             ViewerKind::PartnerUser,
             "ADMIN",
             "Was an admin of the reseller and is disabled: the token is genuine, and opens nothing",
-            None,
-        ),
+            harbor,
+        )
+        .beside(people::operator(House::Harbor)),
     ]
 }

@@ -1,12 +1,15 @@
-//! Makes, fills and drops whole databases, as their owner: the demo's.
+//! Makes, fills, drops and looks into whole databases, as their owner: the demo's.
+
+use std::collections::HashMap;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use uuid::Uuid;
 
 use super::StoreError;
 use super::seed::World;
-use crate::domain::ids::UserId;
+use crate::domain::ids::{CustomerId, FindingId, PostureShareId, ScanScheduleId, UserId};
 
 /// What two processes that fill the same database at once wait for.
 const FILLING: i64 = 0x0070_6f73_7475_7265;
@@ -82,6 +85,57 @@ pub async fn has_users(connection: &mut PgConnection, users: &[UserId]) -> Resul
         .bind(ids)
         .fetch_one(connection)
         .await?)
+}
+
+/// One of each that stands at a customer, to try operations on.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// One that is open, of the worst.
+    pub finding: Option<FindingId>,
+    /// Any.
+    pub scan_schedule: Option<ScanScheduleId>,
+    /// One that is not revoked.
+    pub posture_share: Option<PostureShareId>,
+}
+
+#[derive(sqlx::FromRow)]
+struct SampleRow {
+    customer_id: Uuid,
+    finding: Option<Uuid>,
+    scan_schedule: Option<Uuid>,
+    posture_share: Option<Uuid>,
+}
+
+/// What stands at these customers.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn samples(
+    connection: &mut PgConnection,
+    customers: &[CustomerId],
+) -> Result<HashMap<CustomerId, Sample>, StoreError> {
+    let ids: Vec<_> = customers.iter().map(|customer| customer.0).collect();
+    let rows: Vec<SampleRow> = sqlx::query_as(
+        "select c.customer_id,
+                (select f.id from findings f where f.customer_id = c.customer_id and f.status = 'OPEN'
+                 order by f.severity desc, f.id limit 1) finding,
+                (select s.id from scan_schedules s where s.customer_id = c.customer_id order by s.id limit 1) scan_schedule,
+                (select p.id from posture_shares p where p.customer_id = c.customer_id and p.revoked_at is null
+                 order by p.id limit 1) posture_share
+         from customers c where c.customer_id = any($1)",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    let sample = |row: SampleRow| {
+        let sample = Sample {
+            finding: row.finding.map(FindingId),
+            scan_schedule: row.scan_schedule.map(ScanScheduleId),
+            posture_share: row.posture_share.map(PostureShareId),
+        };
+        (CustomerId(row.customer_id), sample)
+    };
+    Ok(rows.into_iter().map(sample).collect())
 }
 
 /// Without warnings of slow statements: what fills a whole table may take its seconds.

@@ -1,7 +1,11 @@
 //! The demo's world in a real database: every constraint takes it, and the counts that triggers keep are those of the rows.
 
+use std::str::FromStr as _;
+
 use chrono::{DateTime, TimeZone as _, Utc};
 use posture_gateway::demo;
+use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::user::ViewerKind;
 use posture_gateway::store::provision;
 use sqlx::{ConnectOptions as _, PgConnection};
 
@@ -25,6 +29,8 @@ async fn counts_are_those_of_the_rows() {
     assert!(provision::fill_once(connection, || demo::world(now()), |_, _| {}).await.unwrap());
     assert_eq!(count(connection, "select from findings").await, i64::from(demo::FINDINGS));
     assert_eq!(count(connection, "select from posture_rollups where last_scan_at is not null").await, 93);
+
+    personas_have_something_to_try(connection).await;
 
     // Rows that are in one of two sets only.
     for difference in [
@@ -60,6 +66,43 @@ async fn counts_are_those_of_the_rows() {
     ] {
         assert_eq!(count(connection, difference).await, 0, "{difference}");
     }
+}
+
+/// What GraphiQL's examples are tried on: it is there, at the persona's customer, and as the examples want it.
+async fn personas_have_something_to_try(connection: &mut PgConnection) {
+    let personas = demo::personas();
+    let customers: Vec<_> = personas.iter().filter_map(|persona| persona.customer).collect();
+    assert_eq!(customers.len(), personas.len());
+    let samples = provision::samples(connection, &customers).await.unwrap();
+    for persona in personas {
+        let json = persona.to_json_with_variables("token", &samples);
+        let of = |name: &str| json["variables"][name].as_str().and_then(|id| GlobalId::from_str(id).ok());
+        let customer = persona.customer.unwrap();
+        assert_eq!(of("customer"), Some(GlobalId::Customer(customer)), "{}", persona.email);
+        assert!(
+            matches!(of("access"), Some(GlobalId::Access(whose, _)) if whose == customer),
+            "{}",
+            persona.email
+        );
+        assert!(matches!(of("scanSchedule"), Some(GlobalId::ScanSchedule(whose, _)) if whose == customer));
+        let Some(GlobalId::Finding(whose, finding)) = of("finding") else {
+            return assert_eq!(json["variables"]["finding"], "the id of a finding", "{}", persona.email);
+        };
+        let status: String =
+            sqlx::query_scalar("select status::text from findings where customer_id = $1 and id = $2")
+                .bind(whose.0)
+                .bind(finding.0)
+                .fetch_one(&mut *connection)
+                .await
+                .unwrap();
+        assert_eq!((whose, status.as_str()), (customer, "OPEN"), "{}", persona.email);
+        let colleague = of("colleague");
+        let on_a_side = matches!(persona.kind, ViewerKind::PartnerUser | ViewerKind::CustomerUser);
+        assert_eq!(colleague.is_some(), on_a_side, "{}", persona.email);
+        assert_ne!(colleague, Some(GlobalId::User(persona.user)), "nobody is their own colleague");
+    }
+    // Not every customer has one.
+    assert!(samples.values().any(|sample| sample.posture_share.is_some()));
 }
 
 #[tokio::test]

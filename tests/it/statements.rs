@@ -2,12 +2,13 @@
 //! not grow with the rows it shows (PERFORMANCE.md).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::{fs, process};
 
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::finding::Severity;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{CustomerId, PartnerId, UserId};
+use posture_gateway::domain::ids::{AccessId, CustomerId, FindingId, PartnerId, UserId};
 use posture_gateway::domain::user::{CustomerRole, ViewerKind};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -24,18 +25,50 @@ const SIZES: [usize; 3] = [1, 10, 100];
 enum Asker {
     Partner,
     Customer,
+    Platform,
 }
 
-/// Every example with everyone it is for.
-const EXAMPLES: [(&str, Asker, u64); 8] = [
-    ("billing", Asker::Partner, 5),
+/// Every query of the apps, of GraphiQL and of the measurements, with everyone it is for.
+const EXAMPLES: [(&str, Asker, u64); 39] = [
+    ("ActivityQuery", Asker::Customer, 4),
+    ("BillingQuery", Asker::Partner, 6),
+    ("ChangeModelPreviewQuery", Asker::Partner, 4),
+    ("CoManagedQuery", Asker::Partner, 13),
+    ("ComponentSearchQuery", Asker::Partner, 5),
+    ("ConsentQuery", Asker::Customer, 4),
+    ("ContractLogQuery", Asker::Partner, 5),
+    ("ContractQuery", Asker::Partner, 7),
+    ("CustomerListQuery", Asker::Partner, 6),
+    ("CustomerManagedQuery", Asker::Partner, 7),
+    ("ExposureQuery", Asker::Customer, 5),
+    ("ExposureRecordsQuery", Asker::Customer, 5),
+    ("FindingsDetailQuery", Asker::Partner, 7),
+    ("FindingsQuery", Asker::Partner, 5),
+    ("FullyManagedQuery", Asker::Partner, 12),
+    ("InventoryComponentsQuery", Asker::Customer, 4),
+    ("InventoryQuery", Asker::Customer, 5),
+    ("PartnerHomeQuery", Asker::Partner, 9),
+    ("PortalEvidenceQuery", Asker::Customer, 5),
+    ("PortalFindingsDetailQuery", Asker::Customer, 6),
+    ("PortalFindingsQuery", Asker::Customer, 5),
+    ("PortalHomeNewsQuery", Asker::Customer, 4),
+    ("PortalHomeQuery", Asker::Customer, 7),
+    ("PortalScansQuery", Asker::Customer, 6),
+    ("PortalSharesQuery", Asker::Customer, 4),
+    ("ScansQuery", Asker::Partner, 6),
+    ("SellingCatalogueQuery", Asker::Partner, 5),
+    ("SellingQuotesQuery", Asker::Partner, 4),
+    ("SettingsQuery", Asker::Customer, 7),
+    ("SharesQuery", Asker::Partner, 5),
+    ("TeamQuery", Asker::Partner, 5),
     ("customer-findings", Asker::Partner, 5),
     ("customer-findings", Asker::Customer, 4),
     ("dashboard", Asker::Partner, 5),
     ("hidden-and-why", Asker::Partner, 6),
     ("partner-home", Asker::Partner, 6),
+    ("platform", Asker::Platform, 5),
     ("portal-home", Asker::Customer, 6),
-    ("portal-trend", Asker::Customer, 6),
+    ("who-am-i", Asker::Partner, 3),
 ];
 
 /// A partner with `size` accesses over all models, `size` resellers below it that each have an access to its first
@@ -45,8 +78,25 @@ struct Sized {
     partner: PartnerId,
     admin: UserId,
     customer: CustomerId,
+    access: AccessId,
+    finding: FindingId,
     customer_admin: UserId,
     platform_admin: UserId,
+}
+
+impl Sized {
+    /// What the examples are asked about.
+    fn variables(&self) -> Value {
+        json!({
+            "customer": GlobalId::Customer(self.customer).to_string(),
+            "access": GlobalId::Access(self.customer, self.access).to_string(),
+            "finding": GlobalId::Finding(self.customer, self.finding).to_string(),
+            "month": "2026-06-01",
+            "operatingModel": "CO_MANAGED",
+            "since": "2026-06-01T12:00:00Z",
+            "text": "lib",
+        })
+    }
 }
 
 fn sized(size: usize) -> Sized {
@@ -82,7 +132,9 @@ fn sized(size: usize) -> Sized {
         world.rows.assets[assets].value = format!("host-{n}.example");
         world.finding(customer, Severity::Low, "Without an asset");
     }
-    Sized { world, partner, admin, customer, customer_admin, platform_admin }
+    let access = world.rows.accesses.first().unwrap().id;
+    let finding = world.rows.findings.iter().find(|finding| finding.customer_id == customer).unwrap().id;
+    Sized { world, partner, admin, customer, access, finding, customer_admin, platform_admin }
 }
 
 /// Adds something to the last subscription.
@@ -99,15 +151,28 @@ fn add_on(world: &mut World) {
 }
 
 fn examples() -> BTreeMap<String, String> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/graphiql/examples");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files
-        .filter(|path| path.extension().is_some_and(|extension| extension == "graphql"))
-        .map(|path| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = BTreeMap::new();
+    for app in ["partner-app", "customer-portal"] {
+        let manifest = root.join("clients/trusted-documents").join(app).join("apollo.json");
+        let manifest: Value = serde_json::from_str(&fs::read_to_string(manifest).unwrap()).unwrap();
+        for operation in manifest["operations"].as_array().unwrap() {
+            if operation["type"] == "query" {
+                let text = |key: &str| operation[key].as_str().unwrap().to_owned();
+                found.insert(text("name"), text("body"));
+            }
+        }
+    }
+    let folders =
+        ["graphiql/examples", "benches/documents"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    for entry in folders.into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "graphql") {
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (name, fs::read_to_string(path).unwrap())
-        })
-        .collect()
+            found.insert(name, fs::read_to_string(path).unwrap());
+        }
+    }
+    found
 }
 
 /// What a document costs; it must answer without any error but HIDDEN.
@@ -131,18 +196,15 @@ async fn an_example_costs_the_same_for_1_10_and_100() {
     let mut found = Vec::new();
     let mut expected = Vec::new();
     for size in SIZES {
-        let sized = sized(size);
-        let app = App::start(sized.world).await;
+        let mut sized = sized(size);
+        let app = App::start(std::mem::take(&mut sized.world)).await;
         for (name, asker, statements) in EXAMPLES {
             let client = app.sign_in(match asker {
                 Asker::Partner => sized.admin,
                 Asker::Customer => sized.customer_admin,
+                Asker::Platform => sized.platform_admin,
             });
-            let variables = match name {
-                "billing" => json!({ "month": "2026-06-01" }),
-                "customer-findings" => json!({ "customer": GlobalId::Customer(sized.customer).to_string() }),
-                _ => json!({}),
-            };
+            let variables = sized.variables();
             expected.push((name, asker, size, statements));
             found.push((name, asker, size, cost(&client, &examples[name], variables).await));
         }
