@@ -88,11 +88,19 @@ pub fn no_randomness(error: &getrandom::Error) -> Error {
     coded(Code::Internal, "the gateway could not make a secret, and nothing was done; try again")
 }
 
+/// An error that is about no place in the document: it names none, for places are counted from 1 (GraphQL, section 7.1.6).
+#[must_use]
+pub fn nowhere(error: Error) -> ServerError {
+    let mut error = error.into_server_error(Pos::default());
+    error.locations.clear();
+    error
+}
+
 /// What a partner's user would have been shown could not be recorded, so nothing of the answer is sent.
 #[must_use]
 pub fn unrecorded(error: &StoreError) -> ServerError {
     tracing::error!(error = error as &dyn std::error::Error, "a read could not be recorded");
     let message = "the gateway could not record for its customers what it would have shown, so it shows nothing; try again, and a mutation \
                    with its Idempotency-Key, for it may have been done";
-    coded(Code::Internal, message).into_server_error(Pos::default())
+    nowhere(coded(Code::Internal, message))
 }

@@ -6,7 +6,7 @@ mod prepare;
 use std::sync::Arc;
 
 use async_graphql::indexmap::IndexMap;
-use async_graphql::{ErrorExtensionValues, Name, PathSegment, Pos, Response, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
 use futures_util::StreamExt as _;
 
 use self::prepare::is_heavy;
@@ -14,7 +14,7 @@ pub use self::prepare::{Prepared, Refusal};
 use super::GatewaySchema;
 use super::batch::Batches;
 use super::documents::{Documents, Origin, Unfit, Unfound};
-use super::error::{Code, unrecorded};
+use super::error::{Code, nowhere, unrecorded};
 use super::heavy::Heavy;
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
@@ -329,7 +329,7 @@ impl Executor {
         let refusal = match session.batches().drive(session.signed_in()).await {
             Ok(Some(asker)) if self.allows(run.origin, Some(&asker.viewer)) => return Ok(()),
             Ok(_) => Unfound::Required.into(),
-            Err(error) => error.into_server_error(Pos::default()),
+            Err(error) => nowhere(error),
         };
         let _ = run.sessions.finish().await;
         Err(refusal)

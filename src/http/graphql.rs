@@ -21,7 +21,7 @@ use super::media::{Media, Outcome};
 use super::{App, CLIENT_NAMES, HIDDEN_FIELDS, QUERY_COST, auth, failure, live, media};
 use crate::domain::ids::UserId;
 use crate::graphql::documents::Asked;
-use crate::graphql::error::bad_input;
+use crate::graphql::error::{bad_input, nowhere};
 use crate::graphql::hidden::{Placement, UnknownPlacement};
 use crate::graphql::limits::Exhausted;
 use crate::graphql::mutation::Stamp;
@@ -310,7 +310,7 @@ impl Door {
         }
         if kind == Some(OperationType::Subscription) {
             let message = "a subscription takes the header `Accept: text/event-stream`, or a WebSocket";
-            let error = bad_input(message).into_server_error(async_graphql::Pos::default());
+            let error = nowhere(bad_input(message));
             return Ok(self.refuse(app, error));
         }
         let (placement, stamp) = (self.placement, self.stamp.clone());

@@ -459,6 +459,7 @@ async fn without_a_record_there_is_no_answer() {
         let reply = admin.ask(&asked).await;
         assert_eq!((reply.codes(), &reply.body["data"]), (vec!["INTERNAL"], &Value::Null), "{}", reply.text);
         assert!(!reply.text.contains("Bolt") && !reply.text.contains("riskScore"), "{}", reply.text);
+        assert!(!reply.text.contains("locations"), "it is about no place in the document: {}", reply.text);
     }
     let name = format!("{{ customer(id: \"{bolt}\") {{ name }} }}");
     assert_eq!(admin.data(&name).await, json!({ "customer": { "name": "Bolt" } }));

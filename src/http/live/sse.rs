@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::Seat;
 use super::stream::{Asked, Ended, Stream, reaches};
-use crate::graphql::error::{Code, coded};
+use crate::graphql::error::{Code, coded, nowhere};
 use crate::graphql::hidden::Placement;
 use crate::graphql::mutation::Stamp;
 use crate::graphql::{Prepared, Request};
@@ -134,6 +134,6 @@ fn last_words(ended: Ended) -> async_graphql::Response {
         Ended::Expired | Ended::Gone => Code::Unauthenticated,
         Ended::Failing => Code::Internal,
     };
-    let error = coded(code, ended.message()).into_server_error(async_graphql::Pos::default());
+    let error = nowhere(coded(code, ended.message()));
     async_graphql::Response::from_errors(vec![error])
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::domain::ids::UserId;
-use crate::graphql::error::{internal, unauthenticated};
+use crate::graphql::error::{internal, nowhere, unauthenticated};
 use crate::graphql::hidden::Placement;
 use crate::graphql::live::{Change, Listening, Topic};
 use crate::graphql::mutation::Stamp;
@@ -83,8 +83,7 @@ impl Stream {
         let user = asked.pass.map(|pass| pass.user).filter(|_| watches);
         let patience = app.limits.request_timeout;
         let listening = app.live.live.listen(topic, user, patience).await;
-        let listening = listening
-            .map_err(|error| vec![internal(&error).into_server_error(async_graphql::Pos::default())])?;
+        let listening = listening.map_err(|error| vec![nowhere(internal(&error))])?;
         if watches {
             // What became of its user before it listened is noticed by this look.
             listening.put_back(Change::User);
@@ -229,5 +228,5 @@ pub(super) async fn reaches(app: &App, at: Option<DateTime<Utc>>) {
 
 /// What a subscription of nobody is answered.
 pub(super) fn nobody() -> Vec<ServerError> {
-    vec![unauthenticated().into_server_error(async_graphql::Pos::default())]
+    vec![nowhere(unauthenticated())]
 }

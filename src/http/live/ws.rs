@@ -21,7 +21,7 @@ use super::Seat;
 use super::protocol::{self, Closing, SUBPROTOCOL, Said};
 use super::stream::{Asked, Ended, Stream, look_after, nobody, reaches, watch};
 use crate::graphql::Request;
-use crate::graphql::error::{Code, coded};
+use crate::graphql::error::{Code, coded, nowhere};
 use crate::graphql::hidden::{PLACEMENT_HEADER, Placement};
 use crate::graphql::mutation::Stamp;
 use crate::http::auth::{Pass, SignInError, TokenError, pass_of};
@@ -331,8 +331,7 @@ impl Connection {
                 "a connection has {} operations under way at most: complete one, or open another connection",
                 self.app.live.limits.operations
             );
-            let error =
-                coded(Code::TooManyOperations, message).into_server_error(async_graphql::Pos::default());
+            let error = nowhere(coded(Code::TooManyOperations, message));
             return send(socket, protocol::errors(&id, &[error])).await;
         }
         let mut graphql = match self.app.executor.prepare(asked, request).await {
@@ -373,9 +372,7 @@ impl Connection {
                 let patience = app.limits.request_timeout;
                 let response = timeout(patience, app.executor.execute(request)).await.unwrap_or_else(|_| {
                     let error = coded(Code::Internal, "the operation took too long");
-                    async_graphql::Response::from_errors(vec![
-                        error.into_server_error(async_graphql::Pos::default()),
-                    ])
+                    async_graphql::Response::from_errors(vec![nowhere(error)])
                 });
                 say(What::Answer(Box::new(response), true)).await;
             })

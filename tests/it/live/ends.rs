@@ -16,8 +16,8 @@ use crate::support::live::{Events, Socket, no_stream, quiet, within};
 async fn last_words(events: &mut Events, code: &str) {
     let words = events.event().await;
     assert_eq!(
-        (&words["data"], &words["errors"][0]["extensions"]["code"]),
-        (&json!(null), &json!(code)),
+        (&words["data"], &words["errors"][0]["extensions"]["code"], &words["errors"][0]["locations"]),
+        (&json!(null), &json!(code), &json!(null)),
         "{words}"
     );
     assert_eq!(events.next().await, Some(("complete".to_owned(), String::new())));

@@ -126,10 +126,11 @@ async fn whoever_takes_nothing_is_dropped() {
         ..Extras::default()
     };
     let app = App::start_extra(cast.world, extras).await;
-    let titles: String = (0..20).map(|nth| format!("t{nth}: title ")).collect();
+    let titles: Vec<_> = (0..20).map(|nth| format!("t{nth}: title")).collect();
     let document = format!(
-        "subscription {{ findingChanged(customerId: \"{}\") {{ {titles} }} }}",
-        GlobalId::Customer(bolt.customer)
+        "subscription {{ findingChanged(customerId: \"{}\") {{ {} }} }}",
+        GlobalId::Customer(bolt.customer),
+        titles.join(" ")
     );
     let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
     socket.subscribe("a", &document).await;

@@ -123,7 +123,7 @@ impl Targets {
                 "customerIds: [\"{customer}\"], profile: \"{}\", frequency: DAILY, startTime: \"02:30\", timeZone: \"UTC\"",
                 self.mark
             ),
-            other => panic!("{other} is no write of this test"),
+            other => unreachable!("{other} is no write of this test"),
         }
     }
 
