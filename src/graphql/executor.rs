@@ -402,14 +402,14 @@ mod tests {
 
     #[test]
     fn errors_follow_the_order_of_the_answer() {
-        let data = Value::from_json(json!({ "b": null, "a": [{ "y": null, "x": null }] })).unwrap();
+        let data = Value::from_json(json!({ "a": null, "b": [{ "x": null, "y": null }] })).unwrap();
         let of = |path: &[PathSegment]| place(&data, path);
         let (name, index) = (|name: &str| PathSegment::Field(name.to_owned()), PathSegment::Index);
         assert_eq!(of(&[]), [0; 0]);
-        assert_eq!(of(&[name("b")]), [0]);
-        assert_eq!(of(&[name("a"), index(0), name("x")]), [1, 0, 1]);
+        assert_eq!(of(&[name("a")]), [0]);
+        assert_eq!(of(&[name("b"), index(0), name("y")]), [1, 0, 1]);
         // Of what is not in the answer what is known: an index.
-        assert_eq!(of(&[name("b"), index(3), name("x")]), [0, 3, usize::MAX]);
+        assert_eq!(of(&[name("a"), index(3), name("x")]), [0, 3, usize::MAX]);
         assert_eq!(of(&[name("c")]), [usize::MAX]);
     }
 }
