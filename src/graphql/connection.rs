@@ -206,8 +206,53 @@ pub fn storable(name: &str, text: Option<String>) -> Result<Option<String>> {
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::{EmptyMutation, EmptySubscription, Schema, SimpleObject};
+    use serde_json::json;
+
     use super::*;
     use crate::store::list::KeyValue;
+
+    /// Says in each of its fields whether its connection found that `asset` is wanted.
+    #[derive(Clone, Copy, SimpleObject)]
+    struct Row {
+        asset: bool,
+        title: bool,
+    }
+
+    #[derive(SimpleObject)]
+    struct RowEdge {
+        node: Row,
+    }
+
+    #[derive(SimpleObject)]
+    struct Rows {
+        nodes: Vec<Row>,
+        edges: Vec<RowEdge>,
+    }
+
+    struct Root;
+
+    #[Object]
+    impl Root {
+        async fn rows(&self, ctx: &Context<'_>) -> Rows {
+            let wanted = nodes_want(ctx, "asset");
+            let row = Row { asset: wanted, title: wanted };
+            Rows { nodes: vec![row], edges: vec![RowEdge { node: row }] }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nodes_are_asked_for_is_read_along_and_nothing_else() {
+        let schema = Schema::new(Root, EmptyMutation, EmptySubscription);
+        for (rows, answer) in [
+            ("nodes { asset }", json!({ "nodes": [{ "asset": true }] })),
+            ("edges { node { asset } }", json!({ "edges": [{ "node": { "asset": true } }] })),
+            ("nodes { title }", json!({ "nodes": [{ "title": false }] })),
+        ] {
+            let response = schema.execute(format!("{{ rows {{ {rows} }} }}")).await;
+            assert_eq!(response.data.into_json().unwrap(), json!({ "rows": answer }));
+        }
+    }
 
     #[test]
     fn key_values_come_back_as_they_were() {

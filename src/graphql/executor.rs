@@ -364,3 +364,52 @@ fn with_code(mut error: ServerError, code: &str) -> ServerError {
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(path: &[&str]) -> ServerError {
+        let path = path.iter().map(|name| PathSegment::Field((*name).to_owned())).collect();
+        ServerError { path, ..ServerError::new("wrong", None) }
+    }
+
+    #[test]
+    fn of_many_errors_of_validation_the_first_are_told() {
+        let kept = |count: usize, error: ServerError| {
+            let mut errors = vec![error; count];
+            bound(&mut errors);
+            (errors.len(), errors.pop().map(|last| last.message).unwrap_or_default())
+        };
+        assert_eq!(kept(2, at(&[])), (2, "wrong".to_owned()));
+        assert_eq!(kept(20, at(&[])), (20, "wrong".to_owned()));
+        assert_eq!(kept(21, at(&[])), (21, "and 1 errors more".to_owned()));
+        assert_eq!(kept(45, at(&[])), (21, "and 25 errors more".to_owned()));
+        // Those of execution are each of a field that the client asked for.
+        assert_eq!(kept(45, at(&["viewer"])), (45, "wrong".to_owned()));
+    }
+
+    #[test]
+    fn a_failure_of_the_whole_event_stands_at_its_root_and_is_ours() {
+        let internal = |path: &[&str]| with_code(at(path), "INTERNAL");
+        assert!(is_failure(&internal(&[])));
+        assert!(is_failure(&internal(&["findingChanged"])));
+        assert!(!is_failure(&internal(&["findingChanged", "asset"])));
+        assert!(!is_failure(&with_code(at(&["findingChanged"]), "REFETCH")));
+        assert!(!is_failure(&at(&["findingChanged"])));
+    }
+
+    #[test]
+    fn errors_follow_the_order_of_the_answer() {
+        let data = Value::from_json(json!({ "a": null, "b": [{ "x": null, "y": null }] })).unwrap();
+        let of = |path: &[PathSegment]| place(&data, path);
+        let (name, index) = (|name: &str| PathSegment::Field(name.to_owned()), PathSegment::Index);
+        assert_eq!(of(&[]), [0; 0]);
+        assert_eq!(of(&[name("a")]), [0]);
+        assert_eq!(of(&[name("b"), index(0), name("y")]), [1, 0, 1]);
+        // Of what is not in the answer what is known: an index.
+        assert_eq!(of(&[name("a"), index(3), name("x")]), [0, 3, usize::MAX]);
+        assert_eq!(of(&[name("c")]), [usize::MAX]);
+    }
+}

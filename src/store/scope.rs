@@ -441,3 +441,16 @@ impl Snapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Live events take turns by it.
+    #[tokio::test]
+    async fn a_pool_says_how_large_it_may_become() {
+        let settings = PoolSettings { max_connections: 5, ..PoolSettings::default() };
+        let database = Database::new(PgConnectOptions::new_without_pgpass(), settings);
+        assert_eq!(database.max_connections(), 5);
+    }
+}

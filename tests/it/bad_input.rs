@@ -185,6 +185,9 @@ async fn malformed_ids_and_null_bytes_are_told() {
         let data = admin.data(&format!("{{ partner {{ {filter} }} }}")).await;
         assert!(data.to_string().contains("\"nodes\":[]"), "{data}");
     }
+    let ids = vec![bolt.clone(); 100];
+    let reply = admin.query("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
+    assert_eq!(reply.codes(), [""; 0], "{}", reply.text);
     let ids = vec![bolt; 101];
     let reply = admin.query("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", json!({ "ids": ids })).await;
     assert_eq!(
@@ -294,4 +297,24 @@ async fn times_out_of_this_world_are_told_or_match_nothing() {
     assert_eq!(log("since: \"+262142-12-31T23:59:59Z\"").await, 0);
     assert_eq!(log("until: \"-262143-01-01T00:00:00Z\"").await, 0);
     assert_eq!(log("until: \"+262142-12-31T23:59:59Z\"").await, 1);
+}
+
+/// One mutation more than a request may hold is refused before it changes anything; those before it stand.
+#[tokio::test]
+async fn a_request_does_sixteen_mutations_and_no_more() {
+    let (app, admin, _) = start().await;
+    let field = |nth: usize| {
+        format!("m{nth}: createCustomer(input: {{ name: \"Elm {nth}\" }}) {{ customer {{ name }} }}")
+    };
+    let document = |count| format!("mutation {{ {} }}", (0..count).map(field).collect::<Vec<_>>().join(" "));
+    let made = async || {
+        let count = sqlx::query_scalar("select count(*) from customers where name like 'Elm %'");
+        let count: i64 = count.fetch_one(&mut app.owner().await).await.unwrap();
+        count
+    };
+    let reply = admin.ask(&document(16)).await;
+    assert_eq!((reply.codes(), made().await), (vec![], 16), "{}", reply.text);
+    let reply = admin.ask(&document(17)).await;
+    assert_eq!((reply.codes(), made().await), (vec!["BAD_USER_INPUT"], 32), "{}", reply.text);
+    assert_eq!(reply.body["errors"][0]["path"], json!(["m16"]), "{}", reply.text);
 }

@@ -1,5 +1,6 @@
 //! Connections that die, databases that are not what they should be: what a request notices of it, and what health does.
 
+use posture_gateway::domain::api_key::KeyDigest;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::store::scope::PoolSettings;
 use posture_gateway::store::{Database, Snapshot};
@@ -29,9 +30,31 @@ async fn a_request_survives_the_connections_that_died_before_it() {
     assert_eq!(admin.data("{ viewer { name } }").await, name);
 }
 
+/// What a key signs in by is in no transaction and opens none.
+#[tokio::test]
+async fn a_key_signs_in_over_connections_that_died_before_it() {
+    let app = App::start(Cast::new().world).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let made = "mutation { createPartnerApiKey(input: { label: \"Reports\", role: OPERATOR }) { secret } }";
+    let made = admin.data(made).await;
+    let key = app.with_token(made["createPartnerApiKey"]["secret"].as_str().unwrap());
+    let name = json!({ "viewer": { "partnerRole": "OPERATOR" } });
+    for _ in 0..3 {
+        let ask = || key.data("{ viewer { partnerRole } }");
+        let (one, other) = tokio::join!(ask(), ask());
+        assert_eq!((&one, &other), (&name, &name));
+        app.as_owner(
+            "select pg_terminate_backend(pid, 10000) from pg_stat_activity
+             where datname = current_database() and usename = 'posture_gateway'",
+        )
+        .await;
+    }
+    assert_eq!(key.data("{ viewer { partnerRole } }").await, name);
+}
+
 /// What the database refuses it would refuse again.
 #[tokio::test]
-async fn an_opening_that_is_refused_is_sent_once() {
+async fn what_is_refused_is_sent_once() {
     let app = App::start(Cast::new().world).await;
     // A role that may not become the one of uploads.
     app.as_owner(
@@ -45,6 +68,9 @@ async fn an_opening_that_is_refused_is_sent_once() {
     let before = database.statements();
     assert!(database.begin_ingest(UserId(Uuid::nil()), NOW).await.is_err());
     assert_eq!(database.statements() - before, 1);
+    // Nor may it ask whose a key is.
+    assert!(database.user_of_key(&KeyDigest([0; 32])).await.is_err());
+    assert_eq!(database.statements() - before, 2);
     drop(held);
 }
 
