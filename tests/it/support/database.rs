@@ -36,11 +36,17 @@ pub(crate) struct TestDatabase {
     name: Arc<Name>,
 }
 
-struct Name(String);
+struct Name {
+    name: String,
+    /// Whether it is one of the binary's server; another server goes with its test, databases and all.
+    is_shared: bool,
+}
 
 impl Drop for Name {
     fn drop(&mut self) {
-        RELEASED.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.0));
+        if self.is_shared {
+            RELEASED.lock().unwrap_or_else(PoisonError::into_inner).push(std::mem::take(&mut self.name));
+        }
     }
 }
 
@@ -67,7 +73,7 @@ impl TestDatabase {
         remove(&mut connection, &superfluous()).await;
         connection.execute(AssertSqlSafe(format!("create database {name}"))).await.unwrap();
         connection.close().await.unwrap();
-        Self { server, name: Arc::new(Name(name)) }
+        Self { server, name: Arc::new(Name { name, is_shared: true }) }
     }
 
     /// The first database of a server that a test has to itself.
@@ -76,7 +82,7 @@ impl TestDatabase {
         let mut connection = server.options(SUPERUSER, "postgres").connect().await.unwrap();
         connection.execute("create database first").await.unwrap();
         connection.close().await.unwrap();
-        Self { server, name: Arc::new(Name("first".to_owned())) }
+        Self { server, name: Arc::new(Name { name: "first".to_owned(), is_shared: false }) }
     }
 
     /// How to connect as the superuser, who owns everything and sees past every policy.
@@ -86,12 +92,12 @@ impl TestDatabase {
 
     /// How to connect as a role of the migrations.
     pub(crate) fn as_role(&self, role: &str) -> PgConnectOptions {
-        self.server.options(role, &self.name.0)
+        self.server.options(role, &self.name.name)
     }
 
     /// The same as a URL, for a process of its own.
     pub(crate) fn url(&self, role: &str) -> String {
-        self.server.url(role, &self.name.0)
+        self.server.url(role, &self.name.name)
     }
 }
 
@@ -182,7 +188,7 @@ async fn every_test_has_a_database_of_its_own() {
 #[tokio::test]
 async fn a_database_is_there_for_as_long_as_somebody_holds_it() {
     let database = TestDatabase::create().await;
-    let (name, other) = (database.name.0.clone(), database.clone());
+    let (name, other) = (database.name.name.clone(), database.clone());
     let is_released = || RELEASED.lock().unwrap().contains(&name);
     drop(database);
     assert!(!is_released());
