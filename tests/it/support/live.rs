@@ -127,17 +127,21 @@ impl Socket {
 
     /// The next message, or how the connection was closed.
     pub(crate) async fn next(&mut self) -> Result<String, (u16, String)> {
-        loop {
-            match within("a message", self.stream.next()).await {
-                Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
-                Some(Ok(Message::Close(Some(frame)))) => {
-                    return Err((frame.code.into(), frame.reason.to_string()));
+        // Signs of life are no messages: however many come, the wait ends.
+        within("a message", async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
+                    Some(Ok(Message::Close(Some(frame)))) => {
+                        return Err((frame.code.into(), frame.reason.to_string()));
+                    }
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(other)) => panic!("{other:?}"),
+                    Some(Err(_)) | None => return Err((1006, String::new())),
                 }
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(other)) => panic!("{other:?}"),
-                Some(Err(_)) | None => return Err((1006, String::new())),
             }
-        }
+        })
+        .await
     }
 
     /// The payload of the next message, which must be an event of this operation.
@@ -209,7 +213,7 @@ impl Events {
             if let Some(line) = self.lines.pop_front() {
                 return Some(line);
             }
-            let chunk = within("an event", self.response.chunk()).await.ok()??;
+            let chunk = self.response.chunk().await.ok()??;
             self.rest.push_str(std::str::from_utf8(&chunk).unwrap());
             while let Some(at) = self.rest.find('\n') {
                 let line: String = self.rest.drain(..=at).collect();
@@ -220,6 +224,11 @@ impl Events {
 
     /// The next event's name and data; none where the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<(String, String)> {
+        // Signs of life are no events, either.
+        within("an event", self.read()).await
+    }
+
+    async fn read(&mut self) -> Option<(String, String)> {
         let (mut event, mut data) = (None, None);
         loop {
             let line = self.line().await?;
