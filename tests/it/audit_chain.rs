@@ -137,6 +137,29 @@ async fn rust_and_the_database_agree_on_odd_values() {
     assert_eq!(logs.verify(None).await.unwrap(), format!("4 logs with {events} events, all unbroken\n"));
 }
 
+/// Whoever sees an event and not the one before it is not told of that one by the instant.
+#[tokio::test]
+async fn an_event_keeps_its_own_instant_whatever_comes_before_it() {
+    let mut logs = Logs::new().await;
+    for (side, log) in [("partner", logs.partner.0), ("customer", logs.customer.0)] {
+        for at in ["2099-01-01", "2026-06-01"] {
+            let sql = format!(
+                "insert into {side}_audit_events ({side}_id, id, at, actor, action)
+                 values ('{log}', gen_random_uuid(), '{at}', 'someone', 'test.done')"
+            );
+            logs.owner.execute(AssertSqlSafe(sql)).await.unwrap();
+        }
+        let kept: Vec<String> = sqlx::query_scalar(AssertSqlSafe(format!(
+            "select at::date::text from {side}_audit_events where {side}_id = '{log}' order by seq desc limit 2"
+        )))
+        .fetch_all(&mut logs.owner)
+        .await
+        .unwrap();
+        assert_eq!(kept, ["2026-06-01", "2099-01-01"]);
+    }
+    assert_eq!(logs.verify(None).await.unwrap(), "4 logs with 20 events, all unbroken\n");
+}
+
 /// The columns that say something, with a change of each.
 async fn changes(owner: &mut PgConnection, side: &str) -> Vec<(String, String)> {
     let columns: Vec<(String, String)> = sqlx::query_as(

@@ -33,6 +33,7 @@ mod paging;
 mod ingest;
 mod private_postgres;
 mod proof;
+mod recorder;
 mod share;
 mod scanners;
 mod sign_in;

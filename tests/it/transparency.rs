@@ -23,9 +23,9 @@ use crate::support::process::Gateway;
 use crate::support::world::NOW;
 
 /// What is recorded: customer, user, class, fields; by customer and class.
-type Recorded = Vec<(String, String, String, Vec<String>)>;
+pub(crate) type Recorded = Vec<(String, String, String, Vec<String>)>;
 
-async fn recorded(app: &App) -> Recorded {
+pub(crate) async fn recorded(app: &App) -> Recorded {
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
     sqlx::query_as(
         "select c.name, r.user_name, r.class, r.fields from access_records r join customers c using (customer_id)
@@ -44,7 +44,7 @@ async fn of(app: &App, client: &Client, document: &str) -> Recorded {
     recorded(app).await
 }
 
-fn record(customer: &str, user: &str, class: &str, fields: &[&str]) -> (String, String, String, Vec<String>) {
+pub(crate) fn record(customer: &str, user: &str, class: &str, fields: &[&str]) -> (String, String, String, Vec<String>) {
     (customer.to_owned(), user.to_owned(), class.to_owned(), fields.iter().map(ToString::to_string).collect())
 }
 
@@ -541,103 +541,4 @@ async fn a_record_is_the_viewers_own_and_stays() {
         let error = owner.execute(AssertSqlSafe(sql)).await.unwrap_err();
         assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23001", "{sql}");
     }
-}
-
-/// Many requests share one statement of the recorder: one that is refused is refused alone.
-#[tokio::test]
-async fn one_record_that_is_refused_takes_no_other_with_it() {
-    let cast = Cast::new();
-    let (bolt, dune) = (cast.bolt.customer, cast.dune.customer);
-    let app = App::start(cast.world).await;
-    let reads = |customer| Reads {
-        request: Uuid::new_v4(),
-        operation: None,
-        shown: vec![Shown {
-            class: DataClass::Posture,
-            fields: Coordinate::new("Customer", "posture").into_iter().collect(),
-            customers: vec![customer],
-        }],
-    };
-    let attempts = (0..20).map(|number| {
-        let snapshot = Snapshot::new(app.database.clone(), Some(UserId::from(Persona::PartnerAdmin)), NOW);
-        let reads = reads(if number == 7 { dune } else { bolt });
-        async move { snapshot.finish_recording(reads).await.is_ok() }
-    });
-    let outcomes = join_all(attempts).await;
-    let refused: Vec<_> = (0..20).filter(|number| !outcomes[*number]).collect();
-    assert_eq!(refused, [7]);
-    let kept = recorded(&app).await;
-    let expected = record("Bolt", "PartnerAdmin", "POSTURE", &["Customer.posture"]);
-    assert_eq!(kept, vec![expected; 19]);
-}
-
-/// The recorder's connection may end at any time; the next record is made on another.
-#[tokio::test]
-async fn a_recorder_that_lost_its_connection_makes_another() {
-    let cast = Cast::new();
-    let bolt = GlobalId::Customer(cast.bolt.customer);
-    let app = App::start(cast.world).await;
-    let admin = app.sign_in(Persona::PartnerAdmin);
-    let asked = format!("{{ customer(id: \"{bolt}\") {{ posture {{ assets }} }} }}");
-    for times in 1..=4 {
-        let expected = json!({ "customer": { "posture": { "assets": 1 } } });
-        assert_eq!(admin.data(&asked).await, expected);
-        assert_eq!(recorded(&app).await.len(), times);
-        app.as_owner(
-            "select pg_terminate_backend(pid) from pg_stat_activity
-             where datname = current_database() and usename = 'posture_gateway'",
-        )
-        .await;
-    }
-}
-
-/// Whoever got an answer is in the record, however soon afterwards the gateway dies.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_right_after_an_answer_it_has_recorded_it() {
-    let kills: usize = std::env::var("KILLS").map_or(4, |n| n.parse().unwrap());
-    let cast = Cast::new();
-    let bolt = GlobalId::Customer(cast.bolt.customer).to_string();
-    let app = App::start(cast.world).await;
-    let token = app.token(Persona::PartnerAdmin, app.clock.now(), TimeDelta::days(3650));
-    let mut answered: BTreeMap<Uuid, usize> = BTreeMap::new();
-    for round in 0..kills {
-        let gateway = Arc::new(Gateway::start(&app, 0));
-        let (answers, enough) = (Arc::new(AtomicUsize::new(0)), 1 + round * 5 % 17);
-        let clients: Vec<_> = (0..4)
-            .map(|_| {
-                let (gateway, answers, token) = (Arc::clone(&gateway), Arc::clone(&answers), token.clone());
-                let body =
-                    json!({ "query": format!("{{ customer(id: \"{bolt}\") {{ posture {{ assets }} }} }}") });
-                tokio::spawn(async move {
-                    let http = reqwest::Client::builder().no_proxy().build().unwrap();
-                    let mut own = Vec::new();
-                    loop {
-                        let id = Uuid::new_v4();
-                        let request = http
-                            .post(&gateway.url)
-                            .header("authorization", format!("Bearer {token}"))
-                            .header("x-request-id", id.to_string())
-                            .header("content-type", "application/json")
-                            .body(body.to_string());
-                        let Ok(response) = request.send().await else { return own };
-                        let Ok(text) = response.text().await else { return own };
-                        assert!(text.contains("\"assets\":1"), "{text}");
-                        own.push(id);
-                        if answers.fetch_add(1, Ordering::Relaxed) + 1 == enough {
-                            gateway.kill();
-                        }
-                    }
-                })
-            })
-            .collect();
-        for client in clients {
-            answered.extend(client.await.unwrap().into_iter().map(|id| (id, round)));
-        }
-    }
-    let mut owner = app.test_database.as_superuser().connect().await.unwrap();
-    let kept: Vec<Uuid> =
-        sqlx::query_scalar("select request_id from access_records").fetch_all(&mut owner).await.unwrap();
-    let lost: Vec<_> = answered.iter().filter(|(id, _)| !kept.contains(id)).collect();
-    assert_eq!(lost, [], "answered and not recorded");
-    assert!(answered.len() >= kills);
 }

@@ -4,10 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use posture_gateway::config::LiveLimits;
+use posture_gateway::store::scope::PoolSettings;
 
 use super::{findings_of, rename, told};
-use crate::support::app::App;
+use crate::support::app::{App, Extras};
 use crate::support::cast::{Cast, Persona};
+use crate::support::database::TestDatabase;
 use crate::support::live::Socket;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -20,7 +22,10 @@ async fn an_event_reaches_every_connection() {
     let keep_alive = Duration::from_mins(10);
     let limits =
         LiveLimits { connections, connections_per_user: connections, keep_alive, ..LiveLimits::default() };
-    let app = App::start_live(cast.world, limits).await;
+    let extras = Extras { live: limits, ..Extras::default() };
+    let pool = PoolSettings::default().max_connections;
+    let app =
+        App::start_on(TestDatabase::create().await, "posture_gateway", cast.world, pool, extras).await;
     let personas = [
         Persona::PartnerAdmin,
         Persona::Operator,

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::app::{App, Client};
 
@@ -69,7 +69,8 @@ impl Socket {
             let name: axum::http::HeaderName = name.parse().unwrap();
             request.headers_mut().insert(name, value.parse().unwrap());
         }
-        match within("a handshake", connect_async(request)).await {
+        // What is said does not wait for what was said before to be acknowledged.
+        match within("a handshake", connect_async_with_config(request, None, true)).await {
             Ok((stream, _)) => Ok(Self { stream, pings: 0 }),
             Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),
