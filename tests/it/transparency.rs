@@ -1,25 +1,18 @@
 //! Access transparency: what a partner's user is shown of a customer is recorded before it is shown, for the customer to read.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{TypeKind, TypeSystemDefinition};
 use chrono::TimeDelta;
-use futures_util::future::join_all;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{CustomerId, ScanId, UserId};
-use posture_gateway::policy::DataClass;
-use posture_gateway::store::Snapshot;
-use posture_gateway::store::transparency::{Coordinate, Reads, Shown};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use uuid::Uuid;
 
 use crate::support::app::{App, Client};
 use crate::support::cast::{Cast, Persona, Sold};
-use crate::support::process::Gateway;
 use crate::support::world::NOW;
 
 /// What is recorded: customer, user, class, fields; by customer and class.

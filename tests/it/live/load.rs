@@ -38,6 +38,7 @@ async fn an_event_reaches_every_connection() {
         socket.subscribe("a", &findings_of(bolt.customer)).await;
         sockets.push(socket);
     }
+    let mut slowest = Duration::ZERO;
     for round in 0..5 {
         let title = format!("round {round}");
         let began = Instant::now();
@@ -46,9 +47,10 @@ async fn an_event_reaches_every_connection() {
             assert_eq!(event, told(&title));
         }
         let took = began.elapsed();
+        slowest = slowest.max(took);
         if let Some(count) = asked {
             println!("round {round}: {count} connections were told within {took:?}");
-            assert!(took < Duration::from_secs(1), "{took:?}");
         }
     }
+    assert!(asked.is_none() || slowest < Duration::from_secs(1), "{slowest:?}");
 }
