@@ -33,7 +33,7 @@ test('what is no trusted document is refused to everybody but platform admins', 
   const query = '{ viewer { email } }';
   for (const email of [ADMIN, MSSP, CUSTOMER]) {
     const { status, body } = await send(TRUSTING, { query }, headersOf(email));
-    assert.deepEqual([status, body.errors[0].extensions.code], [400, 'TRUSTED_DOCUMENT_REQUIRED'], email);
+    assert.deepEqual([status, body.errors[0].extensions.code], [403, 'TRUSTED_DOCUMENT_REQUIRED'], email);
   }
   const { body } = await send(TRUSTING, { query }, headersOf(PLATFORM));
   assert.equal(body.data.viewer.email, PLATFORM);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_graphql::indexmap::IndexMap;
 use async_graphql::{ErrorExtensionValues, Name, PathSegment, Response, ServerError, Value};
 use futures_util::StreamExt as _;
+use tokio::sync::OwnedSemaphorePermit;
 
 use self::prepare::is_heavy;
 pub use self::prepare::{Prepared, Refusal};
@@ -137,6 +138,7 @@ impl Executor {
         if let Err(refusal) = self.may_send(&run).await {
             return Response::from_errors(vec![refusal]);
         }
+        let run = self.keep(run);
         // With its first step a document is validated, and what is asked about the schema answered.
         let execution = self.heavy.begin(is_heavy(&run.graphql.query), self.schema.execute(run.graphql));
         let response = run.sessions.whole().batches().drive(execution).await;
@@ -156,8 +158,11 @@ impl Executor {
         let topic = Arc::default();
         let run = self.begin(request, Some(Cause::Opened(Arc::clone(&topic))));
         self.may_send(&run).await.map_err(|refusal| vec![refusal])?;
+        let run = self.keep(run);
+        let is_heavy = is_heavy(&run.graphql.query);
         let mut stream = self.schema.execute_stream(run.graphql);
-        let refusal = run.sessions.whole().batches().drive(stream.next()).await;
+        let first = self.heavy.begin(is_heavy, stream.next());
+        let refusal = run.sessions.whole().batches().drive(first).await;
         let response =
             run.ends.end(&run.sessions, refusal.unwrap_or_default()).await.map_err(|error| vec![error])?;
         match topic.get() {
@@ -172,15 +177,19 @@ impl Executor {
     }
 
     /// Tells a stream a change: one execution, in a snapshot and with a viewer of its own (GraphQL, section 6.2.3.2). What is told
-    /// costs as much as the request that opened the stream; silence costs nothing, for what is left would tell of what is hidden.
-    pub async fn event(&self, request: Request, change: Change) -> Event {
+    /// costs as much as the request that opened the stream; silence costs nothing, for what is left would tell of what is hidden. `turn` is
+    /// given back once it is read: while it is recorded, others read.
+    pub async fn event(&self, request: Request, change: Change, turn: Option<OwnedSemaphorePermit>) -> Event {
         let (payer, cost, tells_cost) = (request.subject, request.graphql.cost, request.graphql.tells_cost);
         let run = self.begin(request, Some(Cause::Changed(change)));
+        let is_heavy = is_heavy(&run.graphql.query);
         let mut stream = self.schema.execute_stream(run.graphql);
         let whole = run.sessions.whole();
         let told = whole.batches().drive(async {
             match whole.signed_in().await {
-                Ok(Some(asker)) if self.allows(run.origin, Some(&asker.viewer)) => Ok(stream.next().await),
+                Ok(Some(asker)) if self.allows(run.origin, Some(&asker.viewer)) => {
+                    Ok(self.heavy.begin(is_heavy, stream.next()).await)
+                }
                 // Not the end, which a hidden change would bring about as well as another.
                 Ok(Some(_)) => Err(Event::Silent),
                 Ok(None) => Err(Event::Gone),
@@ -188,13 +197,13 @@ impl Executor {
             }
         });
         let told = told.await;
+        // What was read was read in one snapshot, however that ends.
+        let _ = run.sessions.finish().await;
+        drop(turn);
         let (is_silent, response) = match told {
             Ok(told) => (told.is_none(), told.unwrap_or_default()),
-            Err(end) => {
-                // Nothing was shown, so there is nothing to record.
-                let _ = run.sessions.finish().await;
-                return end;
-            }
+            // Nothing was shown, so there is nothing to record.
+            Err(end) => return end,
         };
         match run.ends.end(&run.sessions, response).await {
             Err(_) => Event::Failed,
@@ -223,6 +232,7 @@ impl Executor {
 
     fn begin(&self, mut request: Request, cause: Option<Cause>) -> Run {
         let (request_id, operation) = (request.stamp.request, request.graphql.operation_name());
+        let keep = request.graphql.hash.take().map(|hash| (request.subject, hash));
         let snapshot = Snapshot::new(self.database.clone(), request.subject, self.clock.now());
         let hidden = Arc::new(Hidden::new(request.placement));
         let showing = Arc::new(Showing::default());
@@ -238,7 +248,7 @@ impl Executor {
         if let Some(cause) = cause {
             graphql = graphql.data(cause);
         }
-        Run { graphql, origin, sessions, ends: Ends { hidden, showing, request_id, operation } }
+        Run { graphql, origin, keep, sessions, ends: Ends { hidden, showing, request_id, operation } }
     }
 }
 
@@ -246,6 +256,8 @@ impl Executor {
 struct Run {
     graphql: async_graphql::Request,
     origin: Origin,
+    /// Who sent the document with its hash, and that hash.
+    keep: Option<(Option<UserId>, String)>,
     sessions: Arc<Sessions>,
     ends: Ends,
 }
@@ -317,6 +329,17 @@ impl Executor {
         origin == Origin::Trusted
             || self.documents.is_open()
             || viewer.is_some_and(|viewer| self.documents.may_explore(viewer))
+    }
+
+    /// Keeps the document of whoever may send it, where it was sent with its hash.
+    fn keep(&self, mut run: Run) -> Run {
+        if let Some((subject, hash)) = run.keep.take() {
+            let text = run.graphql.query.clone();
+            if let Ok(parsed) = run.graphql.parsed_query() {
+                self.documents.keep(subject, hash, &text, parsed);
+            }
+        }
+        run
     }
 
     /// Whether the one who asks may send a document of that origin, by what the request's snapshot says of them. Where they may not, the

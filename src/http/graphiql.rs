@@ -172,12 +172,20 @@ mod tests {
         let unmodified = serve(&holding("*"), script(), REVALIDATE);
         for response in [serve(&HeaderMap::new(), script(), IMMUTABLE), unmodified, missing(), not_found()] {
             let headers = response.headers();
-            assert!(
-                headers[CONTENT_SECURITY_POLICY]
-                    .to_str()
-                    .unwrap()
-                    .starts_with("default-src 'none'; script-src 'self';")
-            );
+            let policy: Vec<_> = headers[CONTENT_SECURITY_POLICY].to_str().unwrap().split("; ").collect();
+            let expected = [
+                "default-src 'none'",
+                "script-src 'self'",
+                "style-src 'self' 'unsafe-inline'",
+                "font-src 'self' data:",
+                "img-src 'self' data:",
+                "connect-src 'self'",
+                "worker-src 'self'",
+                "base-uri 'none'",
+                "form-action 'none'",
+                "frame-ancestors 'none'",
+            ];
+            assert_eq!(policy, expected);
             assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
             assert_eq!(headers[REFERRER_POLICY], "no-referrer");
             assert_eq!(headers[X_FRAME_OPTIONS], "DENY");

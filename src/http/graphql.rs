@@ -20,7 +20,7 @@ use super::distinct::Distinct;
 use super::media::{Media, Outcome};
 use super::{App, CLIENT_NAMES, HIDDEN_FIELDS, QUERY_COST, auth, failure, live, media};
 use crate::domain::ids::UserId;
-use crate::graphql::documents::Asked;
+use crate::graphql::documents::{Asked, TRUSTED_DOCUMENT_REQUIRED};
 use crate::graphql::error::{bad_input, nowhere};
 use crate::graphql::hidden::{Placement, UnknownPlacement};
 use crate::graphql::limits::Exhausted;
@@ -239,7 +239,10 @@ impl Door {
         let (now, database) = (app.executor.clock().now(), app.executor.database());
         let pass =
             auth::pass_of(headers, &app.verifier, now, database).await.map_err(|error| match error {
-                SignInError::Token(error) => error.into_response(),
+                SignInError::Token(error) => {
+                    app.executor.refused(None, 0);
+                    error.into_response()
+                }
                 SignInError::Store(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
@@ -329,6 +332,7 @@ impl Door {
     fn response(&self, response: &async_graphql::Response) -> Response {
         let envelope = Envelope::of(response);
         let outcome = match (envelope.data.is_some(), response.errors.is_empty()) {
+            (false, _) if response.errors.iter().any(is_forbidden) => Outcome::Forbidden,
             (false, _) => Outcome::Refused,
             (true, false) => Outcome::Partial,
             (true, true) => Outcome::Whole,
@@ -346,6 +350,12 @@ impl Door {
             )),
         }
     }
+}
+
+/// Whether a document is refused for whose it is, and not for what it says.
+fn is_forbidden(error: &ServerError) -> bool {
+    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    code == Some(&Value::from(TRUSTED_DOCUMENT_REQUIRED))
 }
 
 /// A response; one that was never executed has no `data` at all (GraphQL, section 7.1).

@@ -29,6 +29,8 @@ pub(super) enum Outcome {
     Partial,
     /// It was not executed: the answer has no data.
     Refused,
+    /// It was not executed, since whoever asks may not send such a document.
+    Forbidden,
 }
 
 impl Media {
@@ -80,6 +82,7 @@ impl Media {
             // "Partial success": no registered status, and as good as 200 to whoever does not know it (RFC 9110, 15).
             (Self::GraphQl, Outcome::Partial) => StatusCode::from_u16(294).unwrap_or(StatusCode::OK),
             (Self::GraphQl, Outcome::Refused) => StatusCode::BAD_REQUEST,
+            (Self::GraphQl, Outcome::Forbidden) => StatusCode::FORBIDDEN,
             (Self::GraphQl, Outcome::Whole) | (Self::Json | Self::Events, _) => StatusCode::OK,
         }
     }

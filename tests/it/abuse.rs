@@ -264,14 +264,29 @@ async fn a_pipeline_is_answered_in_its_order() {
 /// Whoever holds connections open takes no more than there are; who waits is answered when one is closed.
 #[tokio::test]
 async fn connections_are_counted() {
-    let extras = limits(500, 500);
-    let extras = Extras { limits: HttpLimits { connections: 8, ..extras.limits }, ..extras };
+    let limits = HttpLimits { connections: 8, ..HttpLimits::default() };
+    let extras = Extras { limits, ..Extras::default() };
     let app = App::start_extra(Cast::new().world, extras).await;
     let mut held = Vec::new();
-    for _ in 0..200 {
-        held.push(TcpStream::connect(host(&app)).await.unwrap());
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(host(&app)).await.unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: a\r\n").await.unwrap();
+        held.push(stream);
     }
+    // The eight that came first are heard to their end, and the others not before.
+    let mut ninth = held.pop().unwrap();
+    ninth.write_all(b"connection: close\r\n\r\n").await.unwrap();
+    for stream in &mut held[..8] {
+        stream.write_all(b"\r\n").await.unwrap();
+        let mut answer = [0; 15];
+        within("an answer", stream.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    }
+    let mut answer = Vec::new();
+    assert!(ninth.try_read_buf(&mut answer).is_err(), "it is answered, and no place was free");
     drop(held);
+    within("an answer", ninth.read_to_end(&mut answer)).await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
     is_alive(&app.sign_in(Persona::PartnerAdmin), "connections").await;
 }
 

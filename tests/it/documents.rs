@@ -7,14 +7,18 @@ use posture_gateway::graphql::documents::{AdHoc, Documents, manifest};
 use posture_gateway::graphql::limits::Limits;
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::policy::Caller;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::live::model;
 use crate::support::app::{App, Client, Reply};
 use crate::support::cast::{Cast, Persona};
+use crate::support::live::{Events, Socket};
 
 const HOME: &str = "query Home { viewer { name } }";
 const VISIT: &str = "mutation Visit { recordVisit { userErrors { code } } }";
+const CHANGES: &str = "subscription Changes { accessChanged { operatingModel } }";
 /// Of no name, which is a document as good as others.
 const ANONYMOUS: &str = "{ viewer { __typename } }";
 const OTHER: &str = "query Other { viewer { kind } }";
@@ -28,7 +32,10 @@ fn documents(ad_hoc: AdHoc) -> Documents {
         documents.iter().map(|(id, text)| ((*id).to_owned(), (*text).to_owned())).collect()
     };
     let manifests = BTreeMap::from([
-        ("partner-app".to_owned(), of(&[("home", HOME), ("visit", VISIT), ("anonymous", ANONYMOUS)])),
+        (
+            "partner-app".to_owned(),
+            of(&[("home", HOME), ("visit", VISIT), ("anonymous", ANONYMOUS), ("changes", CHANGES)]),
+        ),
         ("customer-portal".to_owned(), of(&[("portal", "query Portal { customer { name } }")])),
     ]);
     Documents::trusting(manifests, ad_hoc).unwrap()
@@ -85,6 +92,9 @@ async fn whoever_may_not_explore_runs_nothing_else() {
         } else {
             assert_eq!(reply.codes(), ["TRUSTED_DOCUMENT_REQUIRED"], "{persona:?} {}", reply.text);
             assert_eq!(reply.body.get("data"), None);
+            // Whose it is, and not what it says (GraphQL over HTTP, section 6.4.2).
+            let strict = client.header("accept", "application/graphql-response+json");
+            assert_eq!(post(&strict, json!({ "query": OTHER })).await.status, 403);
         }
     }
     let anyone = app.anonymous();
@@ -152,6 +162,44 @@ async fn what_a_user_sent_once_that_user_asks_for_by_its_hash() {
         post(&admin, json!({ "extensions": persisted("{") })).await.codes(),
         ["PERSISTED_QUERY_NOT_FOUND"]
     );
+}
+
+/// Who may explore sends a long document once, too, where others may not send any.
+#[tokio::test]
+async fn what_an_explorer_sent_is_kept_and_what_others_sent_is_not() {
+    let app = strict().await;
+    let (explorer, admin) = (app.sign_in(Persona::PlatformAdmin), app.sign_in(Persona::PartnerAdmin));
+    let (whole, by_hash) = (
+        json!({ "query": OTHER, "extensions": persisted(OTHER) }),
+        json!({ "extensions": persisted(OTHER) }),
+    );
+    assert_eq!(post(&admin, whole.clone()).await.codes(), ["TRUSTED_DOCUMENT_REQUIRED"]);
+    assert_eq!(post(&admin, by_hash.clone()).await.codes(), ["PERSISTED_QUERY_NOT_FOUND"]);
+    assert_eq!(post(&explorer, by_hash.clone()).await.codes(), ["PERSISTED_QUERY_NOT_FOUND"]);
+    let sent = post(&explorer, whole).await;
+    assert_eq!(sent.text, r#"{"data":{"viewer":{"kind":"PLATFORM_ADMIN"}}}"#);
+    assert_eq!(post(&explorer, by_hash.clone()).await.text, sent.text);
+    assert_eq!(post(&admin, by_hash).await.codes(), ["PERSISTED_QUERY_NOT_FOUND"]);
+}
+
+#[tokio::test]
+async fn a_trusted_stream_opens_by_its_id_over_both_transports() {
+    let cast = Cast::new();
+    let access = cast.bolt.access;
+    let ad_hoc = AdHoc::Only(vec![Caller::PlatformAdmin]);
+    let app = App::start_serving(cast.world, documents(ad_hoc), Vec::new()).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    socket.begin("own", "subscription { accessChanged { id } }").await;
+    assert!(socket.hears().await.contains("TRUSTED_DOCUMENT_REQUIRED"));
+    socket.say(&json!({ "type": "subscribe", "id": "a", "payload": { "documentId": "changes" } })).await;
+    assert_eq!(socket.hears_before_pong().await, [] as [&str; 0]);
+    let request = admin.request(Method::POST).header("accept", "text/event-stream");
+    let body = json!({ "documentId": "changes" }).to_string();
+    let mut events = Events::asked(request.header("content-type", "application/json").body(body)).await;
+    app.as_owner(&model(access, "FULLY_MANAGED")).await;
+    let told = json!({ "data": { "accessChanged": { "operatingModel": "FULLY_MANAGED" } } });
+    assert_eq!((socket.event("a").await, events.event().await), (told.clone(), told));
 }
 
 #[tokio::test]

@@ -294,15 +294,17 @@ async fn of_two_uploads_at_once_one_is_applied() {
     // Neither can write before both have come as far as they come.
     let mut holder = gateway.test.as_superuser().connect().await.unwrap();
     holder.execute("begin; lock table findings in share mode").await.unwrap();
+    let mut watcher = gateway.test.as_superuser().connect().await.unwrap();
     let both_wait = async {
         let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut holder).await.unwrap() < 2 {
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut watcher).await.unwrap() < 2 {
             tokio::task::yield_now().await;
         }
         holder.execute("commit").await.unwrap();
     };
-    let uploads = async { tokio::join!(gateway.take("sarif", BANDIT), gateway.take("sarif", BANDIT), both_wait) };
-    let (one, two, ()) = tokio::time::timeout(Duration::from_secs(60), uploads).await.unwrap();
+    let uploads =
+        async { tokio::join!(gateway.take("sarif", BANDIT), gateway.take("sarif", BANDIT), both_wait) };
+    let (one, two, ()) = tokio::time::timeout(Duration::from_mins(1), uploads).await.unwrap();
     let mut statuses = [&one, &two].map(|answer| answer["status"].as_str().unwrap());
     statuses.sort_unstable();
     assert_eq!(statuses, ["applied", "unchanged"]);

@@ -55,7 +55,8 @@ async fn one_record_that_is_refused_takes_no_other_with_it() {
     let cast = Cast::new();
     let (bolt, dune) = (cast.bolt.customer, cast.dune.customer);
     let app = App::start(cast.world).await;
-    let attempts = (0..20).map(|number| is_taken(&app.database, reads(if number == 7 { dune } else { bolt })));
+    let attempts =
+        (0..20).map(|number| is_taken(&app.database, reads(if number == 7 { dune } else { bolt })));
     let outcomes = join_all(attempts).await;
     let refused: Vec<_> = (0..20).filter(|number| !outcomes[*number]).collect();
     assert_eq!(refused, [7]);
@@ -213,10 +214,10 @@ async fn a_database_that_crashes_right_after_an_answer_has_its_record() {
     let crashes: usize = std::env::var("KILLS").map_or(2, |n| n.parse().unwrap());
     let home = Home::new("record");
     let options = Options { data: Data::Durable, max_connections: 20 };
-    // The first one is never dropped, nor the ones after it but the last: dead servers are no longer anybody's to stop.
+    // The first one is never dropped, nor the ones after it but the newest: dead servers are no longer anybody's to stop.
     let server: &'static PrivatePostgres =
         Box::leak(Box::new(PrivatePostgres::start(&home.0, options).unwrap()));
-    let mut last = None;
+    let mut newest = None;
     let cast = Cast::new();
     let bolt = GlobalId::Customer(cast.bolt.customer);
     let database = TestDatabase::first_of(server).await;
@@ -247,7 +248,7 @@ async fn a_database_that_crashes_right_after_an_answer_has_its_record() {
         eventually("the server is gone", || !is_alive(pid));
         let again = PrivatePostgres::start(&home.0, options).unwrap();
         assert!(!again.adopted());
-        Box::leak(Box::new(last.replace(again)));
+        Box::leak(Box::new(newest.replace(again)));
     }
     let mut owner = app.owner().await;
     let kept: Vec<Uuid> =
@@ -255,5 +256,5 @@ async fn a_database_that_crashes_right_after_an_answer_has_its_record() {
     let lost: Vec<_> = answered.iter().filter(|id| !kept.contains(id)).collect();
     assert_eq!(lost, [] as [&Uuid; 0], "answered and not recorded");
     assert!(answered.len() >= crashes * 3);
-    drop(last);
+    drop(newest);
 }

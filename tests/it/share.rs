@@ -71,6 +71,7 @@ async fn a_link_shows_numbers_and_nothing_that_names_anything() {
     );
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(policy.ends_with("'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"), "{policy}");
     assert!(!policy.contains("unsafe") && !page.text.contains("<script"), "{policy}");
 
     // Nothing of what the numbers count, nor of who counted.

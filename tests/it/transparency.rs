@@ -37,7 +37,12 @@ async fn of(app: &App, client: &Client, document: &str) -> Recorded {
     recorded(app).await
 }
 
-pub(crate) fn record(customer: &str, user: &str, class: &str, fields: &[&str]) -> (String, String, String, Vec<String>) {
+pub(crate) fn record(
+    customer: &str,
+    user: &str,
+    class: &str,
+    fields: &[&str],
+) -> (String, String, String, Vec<String>) {
     (customer.to_owned(), user.to_owned(), class.to_owned(), fields.iter().map(ToString::to_string).collect())
 }
 

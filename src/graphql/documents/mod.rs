@@ -96,12 +96,15 @@ pub enum Unfound {
     OtherHash,
 }
 
+/// The code of a document that whoever asks may not send.
+pub const TRUSTED_DOCUMENT_REQUIRED: &str = "TRUSTED_DOCUMENT_REQUIRED";
+
 impl Unfound {
     /// `extensions.code`. The first is what clients of automatic persisted queries wait for.
     const fn code(&self) -> &'static str {
         match self {
             Self::Hash | Self::Id(_) => "PERSISTED_QUERY_NOT_FOUND",
-            Self::Required => "TRUSTED_DOCUMENT_REQUIRED",
+            Self::Required => TRUSTED_DOCUMENT_REQUIRED,
             Self::OtherHash => "BAD_USER_INPUT",
         }
     }
@@ -206,7 +209,7 @@ impl Documents {
         Ok((Source::Text(text), Origin::AdHoc))
     }
 
-    /// Keeps a document that was sent with its hash, for the one who sent it.
+    /// Keeps a document that was sent with its hash, for the one who sent it, and may.
     pub(super) fn keep(
         &self,
         subject: Option<UserId>,
@@ -214,11 +217,8 @@ impl Documents {
         text: &str,
         parsed: &ExecutableDocument,
     ) {
-        // Where not everybody may send documents, none is kept: it would be kept before it is known who sent it.
-        if self.ad_hoc == AdHoc::Everybody {
-            let document = Document { id: hash.clone(), text: text.to_owned(), parsed: parsed.clone() };
-            self.kept.insert((subject, hash), Arc::new(document));
-        }
+        let document = Document { id: hash.clone(), text: text.to_owned(), parsed: parsed.clone() };
+        self.kept.insert((subject, hash), Arc::new(document));
     }
 
     /// Whether everybody may send documents of their own.

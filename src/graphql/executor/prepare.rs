@@ -16,6 +16,8 @@ const LONGEST_LINE: usize = 200;
 pub struct Prepared {
     pub(super) request: async_graphql::Request,
     pub(super) origin: Origin,
+    /// The hash that came with its text, where that is to be kept.
+    pub(super) hash: Option<String>,
     /// What one execution of it costs.
     pub(super) cost: u64,
     /// Where its viewer stood once it was paid for; none where there are no budgets.
@@ -90,7 +92,7 @@ impl Prepared {
         if let Ok(document) = self.request.parsed_query() {
             again.set_parsed_query(document.clone());
         }
-        Self { request: again, ..*self }
+        Self { request: again, hash: self.hash.take(), ..*self }
     }
 }
 
@@ -134,18 +136,13 @@ impl Executor {
     fn prepare_now(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
         let (payer, size) = (asked.subject, asked.text.as_ref().map_or(0, String::len));
         self.admit(payer)?;
-        let keep = asked.text.as_ref().and(asked.hash.clone()).map(|hash| (payer, hash));
+        let hash = asked.text.as_ref().and(asked.hash.clone());
         let mut prepared = self.found(asked, request).map_err(|error| {
             self.refused(payer, size);
             Refusal::Document(error)
         })?;
         prepared.standing = self.spending.take(payer, prepared.cost, self.clock.now())?;
-        if let (Some((subject, hash)), Origin::AdHoc) = (keep, prepared.origin) {
-            let text = prepared.request.query.clone();
-            if let Ok(parsed) = prepared.request.parsed_query() {
-                self.documents.keep(subject, hash, &text, parsed);
-            }
-        }
+        prepared.hash = hash.filter(|_| prepared.origin == Origin::AdHoc);
         Ok(prepared)
     }
 
@@ -170,7 +167,7 @@ impl Executor {
             checked.map(|()| cost)
         });
         match checked {
-            Ok(cost) => Ok(Prepared { request, origin, cost, standing: None, tells_cost: false }),
+            Ok(cost) => Ok(Prepared { request, origin, hash: None, cost, standing: None, tells_cost: false }),
             Err(error) => Err(with_code(short(error), "GRAPHQL_PARSE_FAILED")),
         }
     }

@@ -9,12 +9,12 @@ mod sse;
 mod stream;
 mod ws;
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
 use crate::config::LiveLimits;
 use crate::domain::ids::UserId;
@@ -31,7 +31,36 @@ pub struct LiveDoor {
     limits: LiveLimits,
     places: Arc<Semaphore>,
     of_users: Arc<Mutex<HashMap<Option<UserId>, u32>>>,
+    strangers: Arc<Mutex<Strangers>>,
     stopping: Arc<watch::Sender<bool>>,
+}
+
+/// The connections that have not said who they are, in the order in which they came. Dropping a sender ends its connection.
+#[derive(Debug, Default)]
+struct Strangers {
+    here: BTreeMap<u64, oneshot::Sender<()>>,
+    next: u64,
+}
+
+/// That a connection has not said who it is.
+#[derive(Debug)]
+struct Stranger {
+    nth: u64,
+    crowded_out: oneshot::Receiver<()>,
+    strangers: Arc<Mutex<Strangers>>,
+}
+
+impl Stranger {
+    /// Resolves when it has to make room for one that came later.
+    async fn crowded_out(&mut self) {
+        let _ = (&mut self.crowded_out).await;
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        self.strangers.lock().unwrap_or_else(PoisonError::into_inner).here.remove(&self.nth);
+    }
 }
 
 /// A connection's place among those of one user.
@@ -63,6 +92,7 @@ impl LiveDoor {
             limits,
             places: Arc::new(Semaphore::new(places)),
             of_users: Arc::default(),
+            strangers: Arc::default(),
             stopping: Arc::new(watch::Sender::new(false)),
         }
     }
@@ -111,11 +141,30 @@ impl LiveDoor {
         Arc::clone(&self.places).try_acquire_owned().ok()
     }
 
-    /// A place for one connection more of a user. All who are nobody in particular are one, with a tenth of all places.
+    /// The places of all who are nobody in particular: a tenth.
+    fn for_nobody(&self) -> u32 {
+        (self.limits.connections / 10).max(1)
+    }
+
+    /// Lets a connection in that has not said who it is. These have a tenth of all places as well; where there are more, the one that has
+    /// been silent for longest goes, so that nobody who does say is kept out by those who never will.
+    fn stranger(&self) -> Stranger {
+        let (stays, crowded_out) = oneshot::channel();
+        let most = usize::try_from(self.for_nobody()).unwrap_or(usize::MAX);
+        let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+        if strangers.here.len() >= most {
+            strangers.here.pop_first();
+        }
+        let nth = strangers.next;
+        strangers.next += 1;
+        strangers.here.insert(nth, stays);
+        drop(strangers);
+        Stranger { nth, crowded_out, strangers: Arc::clone(&self.strangers) }
+    }
+
+    /// A place for one connection more of a user. All who are nobody in particular are one.
     fn seat(&self, user: Option<UserId>) -> Option<Seat> {
-        let limits = &self.limits;
-        let most =
-            if user.is_some() { limits.connections_per_user } else { (limits.connections / 10).max(1) };
+        let most = if user.is_some() { self.limits.connections_per_user } else { self.for_nobody() };
         let mut of_users = self.of_users.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = of_users.entry(user).or_default();
         if *taken >= most {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_graphql::{Response, ServerError};
 use chrono::{DateTime, Utc};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::domain::ids::UserId;
@@ -113,8 +114,12 @@ impl Stream {
             }
             // Whoever asks again and again takes turns with the others, and leaves connections for requests.
             let turn = self.app.live.live.turn().await;
-            let told = self.tell(change).await;
-            drop(turn);
+            // While it waited, other streams of the same user may have spent what there was.
+            if change != Change::User && self.app.executor.admit(self.user()).is_err() {
+                self.listening.put_back(change);
+                continue;
+            }
+            let told = self.tell(change, turn).await;
             match told {
                 Ok(Some(response)) => {
                     self.failures = 0;
@@ -153,13 +158,17 @@ impl Stream {
         }
     }
 
-    async fn tell(&mut self, change: Change) -> Result<Option<Box<Response>>, Ended> {
+    async fn tell(
+        &mut self,
+        change: Change,
+        turn: Option<OwnedSemaphorePermit>,
+    ) -> Result<Option<Box<Response>>, Ended> {
         let pass = self.asked.pass.ok_or(Ended::Gone)?;
         if change == Change::User {
             return check(&self.app, pass).await.map(|()| None);
         }
         believe(&self.app, pass).await?;
-        match self.app.executor.event(self.asked.again(), change).await {
+        match self.app.executor.event(self.asked.again(), change, turn).await {
             Event::Silent => Ok(None),
             Event::Told(response) => Ok(Some(response)),
             Event::Gone => Err(Ended::Gone),

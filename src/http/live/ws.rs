@@ -17,9 +17,10 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::Seat;
 use super::protocol::{self, Closing, SUBPROTOCOL, Said};
 use super::stream::{Asked, Ended, Stream, look_after, nobody, reaches, watch};
+use super::{Seat, Stranger};
+use crate::domain::ids::UserId;
 use crate::graphql::Request;
 use crate::graphql::error::{Code, coded, nowhere};
 use crate::graphql::hidden::{PLACEMENT_HEADER, Placement};
@@ -33,6 +34,11 @@ const WAITING: usize = 8;
 
 /// How many signs of life a client may leave unanswered.
 const UNANSWERED: u32 = 3;
+
+/// How long a message may be that asks for nothing, in bytes: who it is, with a token, or a sign of life. What is longer than most of them
+/// ever are is paid for.
+const LONGEST_WORD: usize = 16 * 1024;
+const LONG_WORD: usize = 1024;
 
 /// How long the client may take over the end of a connection.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -83,7 +89,7 @@ enum What {
 /// Who signed in, once that is known.
 enum Phase {
     /// Not yet.
-    Silent { until: Instant },
+    Silent { until: Instant, stranger: Stranger },
     /// Somebody, or nobody in particular.
     Open { pass: Option<Pass>, _seat: Seat },
 }
@@ -114,16 +120,32 @@ struct Connection {
     busy: Instant,
 }
 
+impl Phase {
+    /// Resolves when the client has been silent about who it is for too long.
+    async fn ends(&mut self) {
+        match self {
+            Self::Silent { until, stranger } => {
+                tokio::select! {
+                    () = sleep_until(*until) => {}
+                    () = stranger.crowded_out() => {}
+                }
+            }
+            Self::Open { .. } => pending().await,
+        }
+    }
+}
+
 impl Connection {
     async fn serve(app: App, mut socket: WebSocket, asked: Handshake, place: OwnedSemaphorePermit) {
         let closing = if socket.protocol().is_some() {
             let (out, told) = mpsc::channel(WAITING);
             let (ends, ended) = mpsc::channel(1);
             let now = Instant::now();
-            let until = now + app.live.limits.init_timeout;
+            let phase =
+                Phase::Silent { until: now + app.live.limits.init_timeout, stranger: app.live.stranger() };
             let connection = Self {
                 app,
-                phase: Phase::Silent { until },
+                phase,
                 asked,
                 operations: HashMap::new(),
                 begun: 0,
@@ -138,6 +160,8 @@ impl Connection {
         } else {
             Some(Closing::SUBPROTOCOL)
         };
+        // Whoever never said who it is takes no place while it goes.
+        let place = Some(place).filter(|_| closing != Some(Closing::LATE));
         if let Some(closing) = closing {
             // The client's own end is awaited, for a connection that is dropped with something unread is reset, and the code lost.
             let farewell = async {
@@ -188,27 +212,17 @@ impl Connection {
         told: &mut mpsc::Receiver<Told>,
         ticks: &mut Interval,
     ) -> Result<(), Stop> {
-        let init_by = self.init_by();
         tokio::select! {
-            // What is told comes before what is asked.
+            // What is told comes before what is asked, and who says much is held to the time as well.
             biased;
+            () = self.phase.ends() => Err(Closing::LATE.into()),
             Some(told) = told.recv() => self.tell(told, socket).await,
+            _ = ticks.tick() => self.look(socket).await,
             message = socket.recv() => match message {
                 Some(Ok(message)) => self.hear(message, socket).await,
                 // Gone, or not speaking the language: there is nobody to tell.
                 Some(Err(_)) | None => Err(Stop::Lost),
             },
-            () = async { match init_by { Some(at) => sleep_until(at).await, None => pending().await } } => {
-                Err(Closing::LATE.into())
-            }
-            _ = ticks.tick() => self.look(socket).await,
-        }
-    }
-
-    const fn init_by(&self) -> Option<Instant> {
-        match self.phase {
-            Phase::Silent { until } => Some(until),
-            Phase::Open { .. } => None,
         }
     }
 
@@ -240,9 +254,21 @@ impl Connection {
             Message::Text(text) => text,
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
             Message::Binary(_) => return Err(Closing::INVALID.into()),
-            Message::Close(_) => return Err(Stop::Lost),
+            Message::Close(_) => {
+                // The answer to it (RFC 6455, section 5.5.1) is sent with the next attempt to read.
+                let _ = timeout(FAREWELL, socket.recv()).await;
+                return Err(Stop::Lost);
+            }
         };
-        match Said::read(text.as_str())? {
+        let said = self.app.executor.work(text.len(), || Said::read(text.as_str())).await;
+        let asks = matches!(said, Ok(Said::Subscribe { .. })) && matches!(self.phase, Phase::Open { .. });
+        if !asks && text.len() > LONG_WORD {
+            self.app.executor.refused(self.user(), text.len());
+            if text.len() > LONGEST_WORD {
+                return Err(Closing::INVALID.into());
+            }
+        }
+        match said? {
             Said::Ping { payload } => send(socket, protocol::pong(payload)).await,
             Said::Pong {} => Ok(()),
             Said::ConnectionInit { payload } => {
@@ -254,6 +280,14 @@ impl Connection {
                 self.forget(&id);
                 Ok(())
             }
+        }
+    }
+
+    /// Who signed in.
+    fn user(&self) -> Option<UserId> {
+        match &self.phase {
+            Phase::Open { pass, .. } => pass.map(|pass| pass.user),
+            Phase::Silent { .. } => None,
         }
     }
 
@@ -290,7 +324,7 @@ impl Connection {
         }
         let (app, now) = (&self.app, self.app.executor.clock().now());
         let pass = pass_of(&headers, &app.verifier, now, app.executor.database()).await;
-        let pass = pass.map_err(|error| match error {
+        let pass = pass.inspect_err(|_| app.executor.refused(None, 0)).map_err(|error| match error {
             SignInError::Token(TokenError::Expired) => Closing::of(Ended::Expired),
             SignInError::Token(error) => Closing(4403, error.to_string().into()),
             SignInError::Store(_) => Closing::of(Ended::Failing),
@@ -327,6 +361,7 @@ impl Connection {
             parameters.asked(self.asked.client.clone(), subject).map_err(|_| Closing::INVALID)?;
         self.busy = Instant::now();
         if self.operations.len() >= self.app.live.limits.operations {
+            self.app.executor.refused(subject, asked.text.as_ref().map_or(0, String::len));
             let message = format!(
                 "a connection has {} operations under way at most: complete one, or open another connection",
                 self.app.live.limits.operations

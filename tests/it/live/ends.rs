@@ -98,16 +98,26 @@ async fn a_token_ends_with_its_time() {
     busy.subscribe("a", &findings_of(bolt.customer)).await;
     let mut events = Events::open(&app.with_token(&token), &findings_of(bolt.customer)).await;
     let mut longer = Socket::sign_in(&app, Persona::PartnerAdmin).await;
-    // As long as the door of requests lets it in.
-    app.clock.advance(TimeDelta::hours(1));
+    app.clock.advance(TimeDelta::minutes(59));
     app.as_owner(&rename(bolt.posture.finding, "one")).await;
     assert_eq!(busy.event("a").await, told("one"));
     assert_eq!(events.event().await, told("one"));
-    app.clock.advance(crate::support::app::LEEWAY);
+    // The leeway is for requests alone.
+    app.clock.advance(TimeDelta::minutes(1));
+    assert_eq!(app.with_token(&token).ask("{ viewer { name } }").await.codes(), [] as [&str; 0]);
     for socket in [&mut idle, &mut busy] {
         assert_eq!(socket.closed().await.0, 4401);
     }
     last_words(&mut events, "UNAUTHENTICATED").await;
+    let mut late = Socket::open(&app).await;
+    late.init(serde_json::json!({ "authorization": format!("Bearer {token}") })).await;
+    // Before or after it is acknowledged.
+    let end = match late.next().await {
+        Ok(_) => late.closed().await,
+        Err(end) => end,
+    };
+    assert_eq!(end.0, 4401);
+    last_words(&mut Events::open(&app.with_token(&token), ACCESSES).await, "UNAUTHENTICATED").await;
     assert_eq!(longer.hears_before_pong().await, [] as [&str; 0]);
 }
 

@@ -51,6 +51,83 @@ async fn connections_are_counted() {
     assert_eq!(again.hears().await, r#"{"type":"connection_ack"}"#);
 }
 
+/// Whoever opens connections and never says who it is keeps nobody out who does.
+#[tokio::test]
+async fn who_says_nothing_makes_room_for_who_comes_later() {
+    let app = start(LiveLimits { connections: 30, ..LiveLimits::default() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(within("a place", Box::pin(next_place(&app))).await);
+    }
+    // A tenth of all places is theirs: the last three are still there, the others were told that they are late.
+    for socket in &mut silent[..97] {
+        assert_eq!(socket.closed().await.0, 4408);
+    }
+    let token = app.token(Persona::PartnerAdmin, app.clock.now(), chrono::TimeDelta::hours(1));
+    let mut signed_in = Vec::new();
+    for _ in 0..20 {
+        let mut socket = within("a place", Box::pin(next_place(&app))).await;
+        socket.init(json!({ "authorization": format!("Bearer {token}") })).await;
+        assert_eq!(socket.hears().await, r#"{"type":"connection_ack"}"#);
+        signed_in.push(socket);
+    }
+    for _ in 0..100 {
+        silent.push(within("a place", Box::pin(next_place(&app))).await);
+    }
+    for socket in &mut signed_in {
+        socket.subscribe("a", ACCESSES).await;
+    }
+    // Of those who say that they are nobody there are no more, either.
+    let mut last = silent.pop().unwrap();
+    drop(silent);
+    last.init(json!({})).await;
+    assert_eq!(last.hears().await, r#"{"type":"connection_ack"}"#);
+    let mut nobody = vec![last];
+    for _ in 0..2 {
+        let mut socket = within("a place", Box::pin(next_place(&app))).await;
+        socket.init(json!({})).await;
+        assert_eq!(socket.hears().await, r#"{"type":"connection_ack"}"#);
+        nobody.push(socket);
+    }
+    let mut fourth = within("a place", Box::pin(next_place(&app))).await;
+    fourth.init(json!({})).await;
+    assert_eq!(fourth.closed().await.0, 1013);
+}
+
+/// Who talks without a pause is held to the same time as who is silent.
+#[tokio::test]
+async fn talking_does_not_put_off_saying_who_it_is() {
+    let app = start(LiveLimits { init_timeout: Duration::from_millis(300), ..LiveLimits::default() }).await;
+    let mut socket = Socket::open(&app).await;
+    let code = within("an end", async {
+        loop {
+            for _ in 0..50 {
+                if !socket.try_say(r#"{"type":"ping"}"#).await {
+                    break;
+                }
+            }
+            if let Err((code, _)) = socket.next().await {
+                return code;
+            }
+        }
+    })
+    .await;
+    assert_eq!(code, 4408);
+}
+
+/// A sign of life is short, whoever gives it.
+#[tokio::test]
+async fn what_asks_for_nothing_is_short() {
+    let app = start(LiveLimits::default()).await;
+    let long = json!({ "type": "ping", "payload": { "a": "x".repeat(17 * 1024) } });
+    for mut socket in [Socket::open(&app).await, Socket::sign_in(&app, Persona::PartnerAdmin).await] {
+        socket.say(&json!({ "type": "ping", "payload": { "a": "x".repeat(15 * 1024) } })).await;
+        assert!(socket.hears().await.starts_with(r#"{"type":"pong""#));
+        socket.say(&long).await;
+        assert_eq!(socket.closed().await.0, 4400);
+    }
+}
+
 #[tokio::test]
 async fn operations_of_a_connection_are_counted() {
     let app = start(LiveLimits { operations: 2, ..LiveLimits::default() }).await;

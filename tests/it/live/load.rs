@@ -24,8 +24,7 @@ async fn an_event_reaches_every_connection() {
         LiveLimits { connections, connections_per_user: connections, keep_alive, ..LiveLimits::default() };
     let extras = Extras { live: limits, ..Extras::default() };
     let pool = PoolSettings::default().max_connections;
-    let app =
-        App::start_on(TestDatabase::create().await, "posture_gateway", cast.world, pool, extras).await;
+    let app = App::start_on(TestDatabase::create().await, "posture_gateway", cast.world, pool, extras).await;
     let personas = [
         Persona::PartnerAdmin,
         Persona::Operator,

@@ -25,7 +25,7 @@ pub(crate) fn rename(finding: FindingId, title: &str) -> String {
 }
 
 /// Gives an access another model, likewise.
-fn model(access: AccessId, model: &str) -> String {
+pub(crate) fn model(access: AccessId, model: &str) -> String {
     format!("update accesses set operating_model = '{model}', version = version + 1 where id = '{access}'")
 }
 

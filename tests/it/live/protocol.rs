@@ -211,6 +211,15 @@ async fn pings_are_answered_before_and_after() {
     assert_eq!(socket.hears().await, r#"{"type":"connection_ack"}"#);
 }
 
+/// The end that a client announces is answered (RFC 6455, section 5.5.1), or browsers take it for a failure.
+#[tokio::test]
+async fn the_end_is_answered() {
+    let app = App::start(Cast::new().world).await;
+    for mut socket in [Socket::open(&app).await, Socket::sign_in(&app, Persona::PartnerAdmin).await] {
+        assert_eq!(socket.ends().await.0, 1000);
+    }
+}
+
 #[tokio::test]
 async fn an_event_stream_is_one_operation() {
     let cast = Cast::new();

@@ -13,6 +13,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 use super::app::{App, Client};
@@ -107,6 +109,18 @@ impl Socket {
         within("a send", self.stream.send(message)).await.unwrap();
     }
 
+    /// Whether it can still be said.
+    pub(crate) async fn try_say(&mut self, text: &str) -> bool {
+        within("a send", self.stream.send(Message::text(text))).await.is_ok()
+    }
+
+    /// Says that it is the end, and what is answered to that.
+    pub(crate) async fn ends(&mut self) -> (u16, String) {
+        let end = CloseFrame { code: CloseCode::Normal, reason: "enough".into() };
+        within("an end", self.stream.close(Some(end))).await.unwrap();
+        self.closed().await
+    }
+
     /// Begins an operation, and says no more.
     pub(crate) async fn begin(&mut self, id: &str, document: &str) {
         self.say(&json!({ "type": "subscribe", "id": id, "payload": { "query": document } })).await;
@@ -197,7 +211,12 @@ pub(crate) struct Events {
 impl Events {
     /// Asks for a stream; what commits after this is told.
     pub(crate) async fn open(client: &Client, document: &str) -> Self {
-        let response = within("a stream", asks(client, document).send()).await.unwrap();
+        Self::asked(asks(client, document)).await
+    }
+
+    /// The same by any request.
+    pub(crate) async fn asked(request: RequestBuilder) -> Self {
+        let response = within("a stream", request.send()).await.unwrap();
         assert_eq!(response.status(), 200);
         Self::of(response)
     }
