@@ -368,5 +368,74 @@ pub(crate) fn raw(host: &str) -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
         text("another method", head("TRACE /graphql", "connection: close\r\n"), &[405]),
         text("a place above", get("/../../etc/passwd"), &[404]),
         text("a proxy's request", get("http://example.com/graphql"), &[400, 404, 405]),
+        text(
+            "a key that nobody made",
+            post(&format!(
+                "connection: close\r\nauthorization: Bearer posture_partner_{}\r\ncontent-length: 26\r\n",
+                "A".repeat(43)
+            )) + body,
+            &[401],
+        ),
+        ("nonsense on a WebSocket", socket(host, &["nonsense".to_owned()]), &[101]),
+        ("long signs of life", socket(host, &[ping(15_000), ping(15_000), ping(200_000)]), &[101]),
+        ("an operation of nobody yet", socket(host, &[subscribe("{ viewer { name } }")]), &[101]),
+        (
+            "operations without an end",
+            socket(host, &[INIT.to_owned(), many(50, |_| subscribe("{ viewer { name } }"))]),
+            &[101],
+        ),
+        (
+            "documents over every limit on a WebSocket",
+            socket(
+                host,
+                &[INIT.to_owned(), subscribe(&"{ a ".repeat(3_000)), subscribe(&many(3_000, |n| format!("a{n} ")))],
+            ),
+            &[101],
+        ),
     ]
+}
+
+/// The first words of nobody in particular.
+const INIT: &str = r#"{"type":"connection_init"}"#;
+
+fn ping(bytes: usize) -> String {
+    json!({ "type": "ping", "payload": { "a": "x".repeat(bytes) } }).to_string()
+}
+
+fn subscribe(document: &str) -> String {
+    json!({ "type": "subscribe", "id": "a", "payload": { "query": document } }).to_string()
+}
+
+/// A WebSocket's handshake, messages, and the end, all at once.
+fn socket(host: &str, messages: &[String]) -> Vec<u8> {
+    let mut bytes = format!(
+        "GET /graphql HTTP/1.1\r\nhost: {host}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+         sec-websocket-protocol: graphql-transport-ws\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    .into_bytes();
+    for message in messages {
+        bytes.extend(frame(1, message.as_bytes()));
+    }
+    bytes.extend(frame(8, &1000_u16.to_be_bytes()));
+    bytes
+}
+
+/// A whole frame of a client (RFC 6455, section 5.2), masked by nothing.
+fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u64::try_from(payload.len()).unwrap();
+    let mut frame = vec![0x80 | opcode];
+    match (u8::try_from(length), u16::try_from(length)) {
+        (Ok(short @ ..126), _) => frame.push(0x80 | short),
+        (_, Ok(longer)) => {
+            frame.push(0x80 | 126);
+            frame.extend(longer.to_be_bytes());
+        }
+        _ => {
+            frame.push(0x80 | 127);
+            frame.extend(length.to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
 }
