@@ -200,7 +200,8 @@ impl Customer {
         Some(Ok(points.iter().copied().map(PosturePoint).collect()))
     }
 
-    /// What is new since an instant, such as the viewer's visit before this one (`recordVisit`).
+    /// What is new since an instant, such as the viewer's visit before this one (`recordVisit`). Everything counts by the instant at which
+    /// it was seen: what an upload was still writing at that instant counts as before it.
     #[graphql(directive = gate_directive::apply(DataClass::Posture))]
     async fn changes(
         &self,
