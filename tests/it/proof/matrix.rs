@@ -17,7 +17,7 @@ use super::answers::{Seen, faults};
 use super::cells::{Cells, set_everything};
 use super::facts::Facts;
 use super::routes::{Api, Route, Step};
-use super::size::{is_large, tried};
+use super::size::{again, is_large, tried};
 use crate::support::app::{App, Client, Reply};
 use crate::support::cast::{Cast, Persona};
 use crate::support::world::{NOW, Posture, days};
@@ -137,14 +137,15 @@ async fn ask_all(
         stream::iter(documents).map(|document| async move { (document, client.ask(&document.text).await) });
     let mut replies = std::pin::pin!(replies.buffered(AT_ONCE));
     while let Some((document, reply)) = replies.next().await {
-        assert_eq!(reply.status, 200, "{name}: {}\n{}", document.text, reply.text);
+        let again = again("proof::matrix");
+        assert_eq!(reply.status, 200, "{name}: {}\n{}\n{again}", document.text, reply.text);
         let wrong = match viewer {
             Some(viewer) => {
                 faults((api, facts), viewer, (&document.parsed, &document.routes), &reply.body, seen)
             }
             None => nothing_is_shown(&reply),
         };
-        assert!(wrong.is_empty(), "{name} ({viewer:?}):\n{}\n{}", wrong.join("\n"), document.text);
+        assert!(wrong.is_empty(), "{name} ({viewer:?}):\n{}\n{}\n{again}", wrong.join("\n"), document.text);
         last = Some(reply);
     }
     last

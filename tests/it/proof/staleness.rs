@@ -604,7 +604,7 @@ async fn open_streams_obey_on_every_gateway() {
     // Of another partner, which sees every customer all along.
     let control = cast.others[2];
     let mut gateways = Gateways::start(cast.world, &cast.programs).await;
-    let (mut silent, mut closed) = (0, 0);
+    let (mut silent, mut closed, mut heard) = (0, 0, 0);
     for (nth, Case { change, of, who, ask, then }) in cases.iter().enumerate() {
         let Ask::Field(field) = ask else { continue };
         let sees_posture_still = *field != "posture";
@@ -629,6 +629,7 @@ async fn open_streams_obey_on_every_gateway() {
         touch(&mut gateways, &before).await;
         for streams in &mut streams {
             assert_eq!(streams.control.event("a").await, told(&before));
+            heard += 2;
             assert_eq!(streams.who.event("a").await, told(&before), "before {change:?}");
         }
 
@@ -636,11 +637,13 @@ async fn open_streams_obey_on_every_gateway() {
         touch(&mut gateways, &after).await;
         for (streams, app) in streams.iter_mut().zip(&gateways.apps) {
             assert_eq!(streams.control.event("a").await, told(&after));
+            heard += 1;
             if *then == "UNAUTHENTICATED" {
                 assert_eq!(streams.who.closed().await.0, 4403, "after {change:?}");
                 closed += 1;
             } else if sees_posture_still {
                 assert_eq!(streams.who.event("a").await, told(&after), "after {change:?}");
+                heard += 1;
             } else {
                 quiet(app).await;
                 assert_eq!(streams.who.hears_before_pong().await, [] as [&str; 0], "after {change:?}");
@@ -652,12 +655,16 @@ async fn open_streams_obey_on_every_gateway() {
         touch(&mut gateways, &again).await;
         for streams in &mut streams {
             assert_eq!(streams.control.event("a").await, told(&again));
+            heard += 1;
             if *then != "UNAUTHENTICATED" {
+                heard += 1;
                 assert_eq!(streams.who.event("a").await, told(&again), "after {change:?} was taken back");
             }
         }
     }
     tried("streams that fell silent with a change", silent);
+    tried("live events withheld from whom they are hidden", silent + closed);
+    tried("live events told to whom they are shown", heard);
     tried("streams that were closed with a change", closed);
     assert!(silent > 0 && closed > 0);
 }

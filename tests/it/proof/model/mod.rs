@@ -29,7 +29,7 @@ use super::values::Values;
 use super::worlds::generate_with_sales;
 use crate::support::app::{App, Client};
 use crate::support::dice::Dice;
-use crate::support::size::{seeds, tried};
+use crate::support::size::{is_whole, seeds, tried};
 use crate::support::world::{self, NOW};
 
 /// How many worlds each test run tries.
@@ -64,9 +64,9 @@ async fn whole_answers_are_what_the_model_says() {
     }
     tried("worlds asked of gateway and model", worlds);
     tried("viewers who asked gateway and model", all.viewers);
-    tried("whole answers compared with the model's", all.answers);
+    tried("whole answers compared with the model", all.answers);
     tried("hidden fields predicted by the model", all.hidden);
-    if worlds >= usize::try_from(WORLDS).unwrap() {
+    if is_whole(worlds, WORLDS, "model: every field is in an answer that is compared") {
         let never: Vec<_> =
             sdl.coordinates_of_queries().into_iter().filter(|field| !all.reached.contains(field)).collect();
         // What stands in a world was done past the gateway, in no request.
