@@ -21,6 +21,7 @@ mod queries;
 mod records;
 mod routes;
 mod staleness;
+pub(crate) mod streams;
 mod values;
 mod worlds;
 
