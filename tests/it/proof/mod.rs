@@ -13,6 +13,7 @@ mod explain;
 mod eyes;
 mod facts;
 mod grammar;
+mod masks;
 mod matrix;
 mod model;
 mod mutations;
