@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, Executor as _};
 use self::cases::{Case, Cast};
 use self::change::{Change, Subject, can_hide};
 use self::gateways::{Ask, Gateways};
-use super::size::{again, tried};
+use super::size::{Replay, tried};
 use super::streams;
 use crate::live::rename;
 use crate::support::live::{Socket, quiet};
@@ -39,7 +39,7 @@ fn every_mutation_that_can_hide_something_has_a_case() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
-    let replay = again("proof::staleness");
+    let _replay = Replay::of("proof::staleness::the_next_request");
     let mut cast = Cast::new();
     let cases = cast.cases();
     let others = cast.others.clone();
@@ -49,34 +49,29 @@ async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
         let lookers: Vec<UserId> = others.iter().copied().chain([*who]).collect();
         let warm = gateways.ask(&[*who], *ask, of).await;
         for (_, reply) in &warm {
-            assert_eq!(ask.outcome(reply), "shown", "before {change:?}: {}\n{replay}", reply.text);
+            assert_eq!(ask.outcome(reply), "shown", "before {change:?}: {}", reply.text);
         }
 
         gateways.make(*change, of, true).await;
         let after = gateways.ask(&[*who], *ask, of).await;
         for (_, reply) in &after {
-            assert_eq!(ask.outcome(reply), *then, "after {change:?}: {}\n{replay}", reply.text);
+            assert_eq!(ask.outcome(reply), *then, "after {change:?}: {}", reply.text);
         }
         // A gateway that has never answered keeps nothing: all others have to say what it says.
         let cold = gateways.apps[0].beside(1).await;
         let everybody = gateways.ask(&lookers, Ask::Field("posture"), of).await;
         for (user, reply) in &everybody {
             let due = Ask::Field("posture").send(&gateways.client(&cold, *user), of).await;
-            assert_eq!(reply.on_the_wire(), due.on_the_wire(), "after {change:?}\n{replay}");
+            assert_eq!(reply.on_the_wire(), due.on_the_wire(), "after {change:?}");
         }
 
         gateways.make(*change, of, false).await;
         let again = gateways.ask(&[*who], *ask, of).await;
         for ((_, reply), (_, first)) in again.iter().zip(&warm) {
-            assert_eq!(
-                ask.outcome(reply),
-                "shown",
-                "after {change:?} was taken back: {}\n{replay}",
-                reply.text
-            );
+            assert_eq!(ask.outcome(reply), "shown", "after {change:?} was taken back: {}", reply.text);
             // A mutation has left events behind.
             if let (Ask::Field(_), false) = (ask, matches!(change, Change::Mutation(..))) {
-                assert_eq!(reply.text, first.text, "after {change:?} was taken back\n{replay}");
+                assert_eq!(reply.text, first.text, "after {change:?} was taken back");
             }
         }
         requests += 3 * warm.len() + everybody.len();
@@ -160,7 +155,7 @@ async fn touch(gateways: &mut Gateways, listeners: &mut [Listeners], of: &Subjec
 /// hidden, and to nobody else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn open_streams_obey_on_every_gateway() {
-    let again = again("proof::staleness");
+    let _replay = Replay::of("proof::staleness::open_streams");
     let mut cast = Cast::new();
     let cases = cast.cases();
     // Of another partner, which sees every customer all along.
@@ -190,7 +185,7 @@ async fn open_streams_obey_on_every_gateway() {
         touch(&mut gateways, &mut listeners, of, before).await;
         for listeners in &mut listeners {
             let heard = Heard::of(&listeners.who.hears_before_pong().await, before, field);
-            assert_eq!(heard, everything, "before {change:?}\n{again}");
+            assert_eq!(heard, everything, "before {change:?}");
             told += 4;
         }
 
@@ -199,7 +194,7 @@ async fn open_streams_obey_on_every_gateway() {
         for listeners in &mut listeners {
             told += 2;
             if *then == "UNAUTHENTICATED" {
-                assert_eq!(listeners.who.closed().await.0, 4403, "after {change:?}\n{again}");
+                assert_eq!(listeners.who.closed().await.0, 4403, "after {change:?}");
                 closed += 1;
                 continue;
             }
@@ -209,7 +204,7 @@ async fn open_streams_obey_on_every_gateway() {
                 access: (*then != "nothing").then_some(false),
                 finding: (*field != "posture").then_some(false),
             };
-            assert_eq!(heard, due, "after {change:?}\n{again}");
+            assert_eq!(heard, due, "after {change:?}");
             told += usize::from(due.access.is_some()) + usize::from(due.finding.is_some());
             silent += usize::from(due.access.is_none()) + usize::from(due.finding.is_none());
         }
@@ -220,7 +215,7 @@ async fn open_streams_obey_on_every_gateway() {
             told += 2;
             if *then != "UNAUTHENTICATED" {
                 let heard = Heard::of(&listeners.who.hears_before_pong().await, back, field);
-                assert_eq!(heard, everything, "after {change:?} was taken back\n{again}");
+                assert_eq!(heard, everything, "after {change:?} was taken back");
                 told += 2;
             }
         }

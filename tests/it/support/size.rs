@@ -29,10 +29,23 @@ pub(crate) fn is_large() -> bool {
     seeds(1).nth(1).is_some()
 }
 
-/// The command that tries a test again at this size, which a failure prints; for one that makes its worlds by their numbers, see `seeds`.
-pub(crate) fn again(test: &str) -> String {
-    let size = if is_large() { "PROVE_WORLDS=2 " } else { "" };
-    format!("again: {size}cargo test --test it -- {test}")
+/// Says, where a test fails, by which command it is tried again at this size. For those that make no worlds by their numbers: what fails in
+/// one of these names the world.
+pub(crate) struct Replay(&'static str);
+
+impl Replay {
+    pub(crate) const fn of(test: &'static str) -> Self {
+        Self(test)
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let size = if is_large() { "PROVE_WORLDS=2 " } else { "" };
+            println!("again: {size}cargo test --test it -- {}", self.0);
+        }
+    }
 }
 
 /// Whether as many worlds were made as a proof takes to reach everything that it is about. Where it asks for fewer, `./prove` says that
