@@ -5,6 +5,7 @@
 //! who is asked the same before and after. Each time somebody to whom a changed row is shown must see the change.
 
 mod documents;
+mod doors;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
 use self::documents::{CROWD, document_about, global_id, lists};
+use self::doors::{Doors, Way};
 use self::streams::{Listener, Sentinel};
 use super::changes::change;
 use super::difference::{Difference, differences, sql, tables};
@@ -24,7 +26,7 @@ use super::queries::{Page, query};
 use super::size;
 use super::values::{Values, quoted};
 use super::worlds;
-use crate::support::app::{App, Client, Reply};
+use crate::support::app::{App, Reply};
 use crate::support::dice::Dice;
 
 /// Worlds in every run.
@@ -40,6 +42,8 @@ struct Tally {
     viewers: usize,
     rows: usize,
     comparisons: usize,
+    /// By the way that they were asked by.
+    ways: BTreeMap<Way, usize>,
     pages: usize,
     hidden: usize,
     /// Connections with every stream open that said nothing.
@@ -58,6 +62,7 @@ struct Tally {
 /// A request and its answer.
 struct Asked {
     document: String,
+    way: Way,
     in_extensions: bool,
     reply: Reply,
 }
@@ -74,15 +79,15 @@ fn cursor(at: &Value, page: &Page, path: &[String]) -> Option<String> {
     cursor(at.get(key)?, page, rest)
 }
 
-async fn ask(client: &Client, document: String, in_extensions: bool) -> Asked {
-    let client = if in_extensions { client.hidden_in_extensions() } else { client.clone() };
-    let reply = client.ask(&document).await;
-    Asked { document, in_extensions, reply }
+async fn ask(doors: &Doors, document: String, dice: &mut Dice) -> Asked {
+    let (way, in_extensions) = (doors.way(&document, dice), dice.one_in(2));
+    let reply = doors.ask(&document, way, in_extensions).await;
+    Asked { document, way, in_extensions, reply }
 }
 
 /// Asks a viewer everything: the pointed documents, the generated ones, and the pages that follow.
 async fn interrogate(
-    client: &Client,
+    doors: &Doors,
     pointed: Vec<String>,
     values: &Values,
     dice: &mut Dice,
@@ -90,19 +95,22 @@ async fn interrogate(
 ) -> Vec<Asked> {
     let mut asked = Vec::new();
     for document in pointed {
-        let in_extensions = dice.one_in(2);
-        asked.push(ask(client, document, in_extensions).await);
+        asked.push(ask(doors, document, dice).await);
     }
     for _ in 0..DOCUMENTS {
         let query = query(dice.number(), "Query", values);
-        let in_extensions = dice.one_in(2);
-        let first = ask(client, query.text(), in_extensions).await;
+        let first = ask(doors, query.text(), dice).await;
         let data = &first.reply.body["data"];
         let cursors: Vec<_> = query.pages.iter().map(|page| cursor(data, page, &page.path)).collect();
         asked.push(first);
         if cursors.iter().any(Option::is_some) {
             tally.pages += 1;
-            asked.push(ask(client, query.text_with(&cursors), in_extensions).await);
+            let (document, way, in_extensions) =
+                (query.text_with(&cursors), asked[asked.len() - 1].way, dice.one_in(2));
+            // By the way that the cursor came by.
+            let way = if way == Way::Get { Way::Post } else { way };
+            let reply = doors.ask(&document, way, in_extensions).await;
+            asked.push(Asked { document, way, in_extensions, reply });
         }
     }
     asked
@@ -115,7 +123,7 @@ const fn past_policies(seed: u64) -> bool {
 
 /// What a failing test prints, with all that it takes to try again.
 fn assert_same(seed: u64, viewer: &str, before: &Asked, after: &Reply) {
-    let Asked { document, in_extensions, reply } = before;
+    let Asked { document, way, in_extensions, reply } = before;
     // A partner above another that is hidden is kept back by the second wall: without it the gate looks it up in vain.
     let costs_the_same = reply.statements == after.statements || past_policies(seed);
     if reply.on_the_wire() == after.on_the_wire() && costs_the_same {
@@ -130,7 +138,7 @@ fn assert_same(seed: u64, viewer: &str, before: &Asked, after: &Reply) {
     };
     panic!(
         "what is hidden changed an answer\n\
-         seed {seed}, viewer {viewer}, hidden fields in {}\n{document}\n\
+         seed {seed}, viewer {viewer} by {way:?}, hidden fields in {}\n{document}\n\
          before: status {}, {} statements, at byte {place}: ..{}..\n\
          after:  status {}, {} statements, at byte {place}: ..{}..\n\
          headers: {:?}\n         {:?}\n\
@@ -215,8 +223,8 @@ async fn step(
     }
     let witness = witness(&before, &after, &changes, dice);
 
-    let client = app.sign_in(viewer);
-    let asked = interrogate(&client, pointed, &values, dice, tally).await;
+    let doors = Doors::open(app, viewer, [&before, &after]).await;
+    let asked = interrogate(&doors, pointed, &values, dice, tally).await;
     let mut told = Vec::new();
     if let Some((table, user, document)) = witness {
         let reply = app.sign_in(user).ask(&document).await;
@@ -257,9 +265,10 @@ async fn step(
     drop(listening);
 
     for before in &asked {
-        let after = ask(&client, before.document.clone(), before.in_extensions).await;
-        assert_same(seed, &who, before, &after.reply);
+        let after = doors.ask(&before.document, before.way, before.in_extensions).await;
+        assert_same(seed, &who, before, &after);
         tally.comparisons += 1;
+        *tally.ways.entry(before.way).or_default() += 1;
         tally.hidden += before.reply.text.matches("\"HIDDEN\"").count()
             + before.reply.text.matches("\"coordinate\"").count();
         assert!(
@@ -271,6 +280,7 @@ async fn step(
             before.document
         );
     }
+    doors.close(app).await;
     for (table, user, document, before) in told {
         let after = app.sign_in(user).ask(&document).await;
         assert_ne!(
@@ -328,6 +338,13 @@ async fn what_is_hidden_changes_no_answer() {
     size::tried("hidden rows changed, added and taken away", tally.rows);
     size::tried("tables in which they are", tally.changed.len());
     size::tried("answers compared before and after", tally.comparisons);
+    for (way, what) in [
+        (Way::Get, "of them by GET"),
+        (Way::Key, "of them by an API key"),
+        (Way::Nobody, "of them of nobody who is signed in"),
+    ] {
+        size::tried(what, tally.ways.get(&way).copied().unwrap_or_default());
+    }
     size::tried("of them pages after a cursor", tally.pages);
     size::tried("connections with every stream open that said nothing", tally.silent);
     size::tried("hidden findings and accesses changed under open streams", tally.under_streams);
@@ -352,6 +369,7 @@ async fn what_is_hidden_changes_no_answer() {
         // As many as viewers, on the whole: some see everything of what there is, and some meet a denial in each document.
         assert!(tally.hidden >= tally.viewers, "{} denials", tally.hidden);
         assert!(tally.pages > 0, "no page was followed");
+        assert_eq!(tally.ways.len(), 4, "{:?}", tally.ways);
         assert!(tally.events >= tally.viewers, "{} events", tally.events);
         assert!(tally.hidden_in_events > 0, "nothing is hidden in any event");
     }
