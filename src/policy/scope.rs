@@ -13,8 +13,8 @@ pub enum Scope {
     Everything,
     /// Those of one partner: its ADMINs'.
     OfPartner(PartnerId),
-    /// Those assigned to an operator.
-    AssignedTo(UserId),
+    /// Those of one partner that are assigned to one of its operators: another partner's never are, whatever is assigned.
+    AssignedTo(PartnerId, UserId),
     /// Those to one customer: its own users'.
     OfCustomer(CustomerId),
     /// None.
@@ -26,7 +26,7 @@ pub enum Scope {
 pub fn scope(viewer: &Viewer, portal: PortalAccess) -> Scope {
     match viewer {
         Viewer::Partner { partner, role: PartnerRole::Admin, .. } => Scope::OfPartner(*partner),
-        Viewer::Partner { user, role: PartnerRole::Operator, .. } => Scope::AssignedTo(*user),
+        Viewer::Partner { user, partner, role: PartnerRole::Operator } => Scope::AssignedTo(*partner, *user),
         Viewer::Customer { customer, role, .. } if customer_sees_accesses(*role, portal) => {
             Scope::OfCustomer(*customer)
         }

@@ -42,14 +42,16 @@ pub async fn accesses(
 ) -> Result<Vec<AccessSummary>, StoreError> {
     let (operator, customer) = match scope {
         Scope::Nothing => return Ok(Vec::new()),
-        Scope::OfPartner(own) if !partners.contains(&own) => return Ok(Vec::new()),
+        Scope::OfPartner(own) | Scope::AssignedTo(own, _) if !partners.contains(&own) => {
+            return Ok(Vec::new());
+        }
         Scope::Everything | Scope::OfPartner(_) => (None, None),
-        Scope::AssignedTo(user) => (Some(user.0), None),
+        Scope::AssignedTo(_, user) => (Some(user.0), None),
         Scope::OfCustomer(customer) => (None, Some(customer.0)),
     };
     let partners: Vec<_> = match scope {
-        Scope::OfPartner(own) => vec![own.0],
-        Scope::Everything | Scope::AssignedTo(_) | Scope::OfCustomer(_) | Scope::Nothing => {
+        Scope::OfPartner(own) | Scope::AssignedTo(own, _) => vec![own.0],
+        Scope::Everything | Scope::OfCustomer(_) | Scope::Nothing => {
             partners.iter().map(|partner| partner.0).collect()
         }
     };

@@ -93,6 +93,37 @@ fn differences<'a>(what: &str, found: impl Iterator<Item = &'a str>, listed: &[&
     faults
 }
 
+/// What stands before the gate without being listed, on types where that has to be.
+fn open_fields(api: &Api) -> Vec<String> {
+    let mut faults = Vec::new();
+    let (mut open, mut aggregates) = (BTreeSet::new(), BTreeSet::new());
+    for (parent, fields) in &api.types {
+        let is_gated = |field: &FieldDefinition| {
+            ["gate", "aggregate"].iter().any(|directive| declared(field, directive).is_some())
+        };
+        let is_listed = OPEN_FIELDS.iter().any(|(listed, _)| listed == parent);
+        // On a type that is gated as a whole a field has the type's class.
+        let is_mixed = class_of(parent).is_none() && fields.iter().any(is_gated);
+        for field in fields {
+            let name = format!("{parent}.{}", field.name.node);
+            if declared(field, "aggregate").is_some() {
+                aggregates.insert(name.clone());
+            }
+            if (is_listed || is_mixed) && !is_gated(field) {
+                open.insert(name);
+            }
+        }
+    }
+    let listed: Vec<String> = OPEN_FIELDS
+        .iter()
+        .flat_map(|(parent, fields)| fields.iter().map(move |field| format!("{parent}.{field}")))
+        .collect();
+    let listed: Vec<&str> = listed.iter().map(String::as_str).collect();
+    faults.extend(differences("open field", open.iter().map(String::as_str), &listed));
+    faults.extend(differences("aggregate", aggregates.iter().map(String::as_str), AGGREGATES));
+    faults
+}
+
 /// Everything that a schema has wrong.
 fn faults(sdl: &str) -> Vec<String> {
     let api = api(sdl);
@@ -130,6 +161,7 @@ fn faults(sdl: &str) -> Vec<String> {
             }
         }
     }
+    faults.extend(open_fields(&api));
     let decided: Vec<&str> = DECIDED_OTHERWISE.iter().map(|(name, _)| *name).collect();
     faults.extend(differences("ungated way to a gated type", otherwise.iter().map(String::as_str), &decided));
 
@@ -210,6 +242,22 @@ fn every_check_finds_its_fault() {
             "lastScanAt: DateTime @gate(class: POSTURE)",
             "lastScanAt: DateTime! @gate(class: POSTURE)",
             "Customer.lastScanAt is gated, so it has to be nullable",
+        ),
+        (
+            "type Customer implements Node {",
+            "type Customer implements Node {\nscore: Float",
+            "open field `Customer.score` is in no table",
+        ),
+        ("type Viewer {", "type Viewer {\nscore: Float", "open field `Viewer.score` is in no table"),
+        (
+            "type CommercialTotals {",
+            "type CommercialTotals {\nrisk: Float @aggregate(class: POSTURE)",
+            "aggregate `CommercialTotals.risk` is in no table",
+        ),
+        (
+            "type PageInfo {",
+            "type PageInfo {\nrisk: Float @gate(class: POSTURE)",
+            "open field `PageInfo.hasNextPage` is in no table",
         ),
         ("type Query {", "type Query {\nany: Node", "ungated way to a gated type `Query.any` is in no table"),
         ("interface Node {", "interface Node {\nname: String", "Asset.name is not what Node.name says"),

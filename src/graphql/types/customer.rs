@@ -149,7 +149,7 @@ impl Customer {
                 }
                 Scope::OfCustomer(_)
                 | Scope::OfPartner(_)
-                | Scope::AssignedTo(_)
+                | Scope::AssignedTo(..)
                 | Scope::Everything
                 | Scope::Nothing => Ok(None),
             }

@@ -111,7 +111,7 @@ fn a_preview_is_the_difference_between_before_and_after() {
 fn the_scope_is_what_the_design_says() {
     for &portal in PortalAccess::ALL {
         assert_eq!(scope(&partner_user(PartnerRole::Admin), portal), Scope::OfPartner(PARTNER));
-        assert_eq!(scope(&partner_user(PartnerRole::Operator), portal), Scope::AssignedTo(USER));
+        assert_eq!(scope(&partner_user(PartnerRole::Operator), portal), Scope::AssignedTo(PARTNER, USER));
         assert_eq!(scope(&customer_user(CustomerRole::Admin), portal), Scope::OfCustomer(CUSTOMER));
         assert_eq!(scope(&Viewer::PlatformAdmin { user: USER }, portal), Scope::Everything);
         assert_eq!(scope(&Viewer::Scanner { user: USER }, portal), Scope::Nothing);

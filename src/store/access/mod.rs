@@ -95,9 +95,10 @@ const COLUMNS_WITH_PARTNER: &str = concat!(
 fn scoped(sql: &mut QueryBuilder<Postgres>, scope: Scope) {
     sql.push("(select a.*, ");
     match scope {
-        Scope::AssignedTo(user) => {
+        Scope::AssignedTo(partner, user) => {
             sql.push("true as assigned from accesses a join operator_assignments s on s.customer_id = a.customer_id");
             sql.push(" and s.access_id = a.id and s.user_id = ").push_bind(user.0);
+            sql.push(" where a.partner_id = ").push_bind(partner.0);
         }
         Scope::Everything => {
             sql.push("false as assigned from accesses a");

@@ -6,6 +6,7 @@ use posture_gateway::domain::global_id::GlobalId;
 use serde_json::{Value, json};
 
 use super::{ACCESSES, findings_of, model, rename, told};
+use crate::proof::streams;
 use crate::support::app::App;
 use crate::support::cast::{Cast, Persona};
 use crate::support::live::{Events, Socket, quiet, within};
@@ -56,6 +57,8 @@ async fn a_finding_is_told_while_the_gate_shows_it() {
 /// Everybody opens every stream; everything changes once.
 #[tokio::test]
 async fn everybody_is_told_what_they_see_and_nothing_else() {
+    // A new stream has to be opened below, too.
+    assert_eq!(streams::names(), ["accessChanged", "findingChanged"]);
     on_both_walls(|app, cast| async move {
         let Cast { acme, bolt, crown, dune, rival_access, .. } = cast;
         let sold = [("acme", acme), ("bolt", bolt), ("crown", crown), ("dune", dune)];

@@ -339,17 +339,17 @@ impl Change<'_> {
                 row.name.clone_from(&name);
             },
         );
-        // Metered when it was asked for, and never taken back: fewer scans are not less used.
-        let gone = stir(
-            dice,
-            &mut to.scans,
-            of_customer!(),
-            |row| row.id,
-            |_, row: &mut seed::Scan| {
-                row.profile.clone_from(&name);
-                row.finished_at = row.finished_at.map(|at| at + TimeDelta::hours(1));
-            },
-        );
+        let other = |row: &mut seed::Scan| {
+            row.profile.clone_from(&name);
+            row.finished_at = row.finished_at.map(|at| at + TimeDelta::hours(1));
+        };
+        // Metered when it was asked for and never taken back, so that a world which is laid out without it has used less.
+        let gone = if scans_metered {
+            to.scans.iter_mut().filter(|row| row.customer_id == customer).for_each(other);
+            HashSet::new()
+        } else {
+            stir(dice, &mut to.scans, of_customer!(), |row| row.id, |_, row| other(row))
+        };
         to.scan_targets.retain(|row| !gone.contains(&row.scan_id));
         to.scan_reports.retain(|row| !gone.contains(&row.scan_id));
         to.evidence_scans.retain(|row| !gone.contains(&row.scan_id));

@@ -160,6 +160,9 @@ fn inputs(eyes: &Eyes<'_>, shown: &World) -> BTreeMap<&'static str, Vec<String>>
         let of = format!("customerId: \"{}\"", GlobalId::Customer(row.customer_id));
         add("triageFindings", format!("{of}, filter: {{ status: [OPEN, TRIAGED] }}, status: IN_PROGRESS"));
         add("setSlaPolicy", format!("{of}, criticalDays: 3, infoDays: null"));
+        for portal in ["READ_ONLY", "DISABLED"] {
+            add("setPortalAccess", format!("{of}, portalAccess: {portal}"));
+        }
     }
     add("createPartnerApiKey", "label: \"New program\", role: OPERATOR".to_owned());
     for row in shown.api_keys.iter().filter(|row| row.revoked_at.is_none()) {
@@ -226,7 +229,11 @@ pub(super) fn sensible(eyes: &Eyes<'_>, shown: &World, dice: &mut Dice) -> Vec<(
         all.push((field.name.as_str(), documents));
     }
     assert!(inputs.is_empty(), "the schema has no mutation of these names: {:?}", inputs.keys());
-    // What ends things comes last.
-    all.sort_by_key(|(name, _)| ["deleteScanSchedule", "disableUser", "endAccess"].contains(name));
+    // What ends things comes late, and last what may part two worlds.
+    all.sort_by_key(|(name, _)| match *name {
+        "setPortalAccess" => 2,
+        "deleteScanSchedule" | "disableUser" | "endAccess" => 1,
+        _ => 0,
+    });
     all
 }

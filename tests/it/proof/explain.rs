@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::cells::Cells;
 use super::routes::{Api, Field};
-use super::size::{is_large, tried};
+use super::size::{Replay, is_large, tried};
 use crate::support::app::{App, Client};
 use crate::support::world::NOW;
 
@@ -240,6 +240,7 @@ fn pair(id: GlobalId) -> (CustomerId, AccessId) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn visibility_and_the_command_say_what_the_wire_shows() {
+    let _replay = Replay::of("proof::explain::visibility_and_the_command_say_what_the_wire_shows");
     let cells = Cells::new();
     let api = Api::of(&sdl());
     let emails: HashMap<UserId, String> =
@@ -348,6 +349,7 @@ fn difference(before: &Answers, after: &Answers) -> Value {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_preview_promises_what_the_change_brings() {
+    let _replay = Replay::of("proof::explain::a_preview_promises_what_the_change_brings");
     let cells = Cells::new();
     let api = Api::of(&sdl());
     let ids: Vec<_> = cells.all.iter().map(|cell| GlobalId::Access(cell.customer, cell.access)).collect();

@@ -116,7 +116,9 @@ impl Facts {
         match scope(viewer, self.portal(viewer)) {
             Scope::Everything => true,
             Scope::OfPartner(partner) => access.partner_id == partner,
-            Scope::AssignedTo(user) => self.assigned.contains(&(user, access.id)),
+            Scope::AssignedTo(partner, user) => {
+                access.partner_id == partner && self.assigned.contains(&(user, access.id))
+            }
             Scope::OfCustomer(customer) => access.customer_id == customer,
             Scope::Nothing => false,
         }

@@ -2,11 +2,13 @@
 //! cell of the truth table: each combination of terms is a customer, asked for in every way.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
 use futures_util::StreamExt as _;
 use futures_util::stream;
+use posture_gateway::config::HttpLimits;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId, QuoteId};
 use posture_gateway::domain::user::CustomerRole;
@@ -17,8 +19,8 @@ use super::answers::{Seen, faults};
 use super::cells::{Cells, set_everything};
 use super::facts::Facts;
 use super::routes::{Api, Route, Step};
-use super::size::{is_large, tried};
-use crate::support::app::{App, Client, Reply};
+use super::size::{Replay, is_large, tried};
+use crate::support::app::{App, Client, Extras, Reply};
 use crate::support::cast::{Cast, Persona};
 use crate::support::world::{NOW, Posture, days};
 
@@ -150,10 +152,16 @@ async fn ask_all(
     last
 }
 
-/// What no query reaches: mutations, and what only they answer, which is read where they are tested; and the root of live events, whose
-/// two fields everybody opens in `live::events`.
+/// What no query reaches: mutations, and what only they answer, which is read where they are tested; and the root of live events, of which
+/// everybody opens every field in `live::events`.
 fn is_of_no_query(name: &str) -> bool {
     ["Mutation", "SubscriptionRoot", "UserError"].contains(&name) || name.ends_with("Payload")
+}
+
+/// A gateway that waits for its machine: these documents are as large as its limits allow, and how fast they are answered is not asked here.
+fn patient() -> Extras {
+    let limits = HttpLimits { request_timeout: Duration::from_mins(10), ..HttpLimits::default() };
+    Extras { limits, ..Extras::default() }
 }
 
 /// Fields that nobody sees, with the reason.
@@ -165,6 +173,7 @@ const SHOWN_TO_NOBODY: [&str; 2] = [
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_field_on_every_route_is_what_the_gate_decides() {
+    let _replay = Replay::of("proof::matrix::every_field");
     let mut cast = Cast::new();
     let alder_event = cast.world.partner_event(cast.alder, "PARTNER_CREATED");
     let quotes = [
@@ -198,7 +207,7 @@ async fn every_field_on_every_route_is_what_the_gate_decides() {
         target(cast.alder, cast.dune, cast.dune.access, alder_event, 3),
         target(cast.cedar, cast.bolt, cast.rival_access, cast.cedar_event, 4),
     ];
-    let app = App::start_with(cast.world, 4).await;
+    let app = App::start_extra(cast.world, patient()).await;
     let (mut seen, mut asked) = (Seen::default(), 0);
     for (nth, target) in targets.iter().enumerate() {
         // Where no id is given, one target is as good as all.
@@ -369,10 +378,11 @@ async fn of_lists(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_cell_of_the_truth_table_is_what_the_wire_shows() {
+    let _replay = Replay::of("proof::matrix::every_cell");
     let cells = Cells::new();
     let facts = Facts::of(&cells.world.rows, NOW);
     let api = Api::of(&sdl());
-    let app = App::start_with(cells.world.clone(), 4).await;
+    let app = App::start_extra(cells.world.clone(), patient()).await;
     let (mut seen, mut asked) = (Seen::default(), 0);
     let documents = of_cells(&api, &cells);
     for (nth, (name, user)) in cells.personas().into_iter().enumerate() {

@@ -13,6 +13,7 @@ mod explain;
 mod eyes;
 mod facts;
 mod grammar;
+mod masks;
 mod matrix;
 mod model;
 mod mutations;
@@ -21,6 +22,7 @@ mod queries;
 mod records;
 mod routes;
 mod staleness;
+pub(crate) mod streams;
 mod values;
 mod worlds;
 

@@ -64,6 +64,21 @@ pub(super) fn generate(seed: u64, world: &World) -> String {
 
 /// The document of a seed that starts at a root type.
 pub(super) fn query(seed: u64, root: &str, values: &Values) -> Query {
+    let operation = match root {
+        "Query" => "",
+        "Mutation" => "mutation ",
+        other => panic!("`{other}` is no root that has several fields"),
+    };
+    written(seed, root, values, |body| format!("{operation}{{ {body}}}"))
+}
+
+/// The document of a seed that opens a stream by this call, whose events are of a type.
+pub(super) fn stream(seed: u64, call: &str, ty: &str, values: &Values) -> String {
+    written(seed, ty, values, |body| format!("subscription {{ {call} {{ {body}}} }}")).text()
+}
+
+/// Selections of a type in a document.
+fn written(seed: u64, ty: &str, values: &Values, operation: impl Fn(&str) -> String) -> Query {
     let mut dice = Dice::new(seed);
     let complexity = dice.one_of(&[100, 400, 400, 1_000, 1_000, COMPLEXITY]);
     let mut writer = Writer {
@@ -76,18 +91,11 @@ pub(super) fn query(seed: u64, root: &str, values: &Values) -> Query {
         pages: Vec::new(),
         reached: BTreeSet::new(),
     };
-    let at = Place { ty: root, depth: DEPTH, complexity };
+    let at = Place { ty, depth: DEPTH, complexity };
     let mut body = String::new();
     writer.object(at, &mut Scope::default(), &mut body);
-    let operation = if root == "Query" {
-        ""
-    } else if root == "Mutation" {
-        "mutation "
-    } else {
-        "subscription "
-    };
     let fragments = writer.fragments.iter().map(|fragment| fragment.text.as_str()).collect::<String>();
-    let text = format!("{operation}{{ {body}}}{fragments}");
+    let text = format!("{}{fragments}", operation(&body));
     // Pages stand in the text in another order than they were begun in, when a fragment is set apart.
     let mut pieces = Vec::new();
     let mut pages = Vec::new();

@@ -111,6 +111,11 @@ impl App {
         Self::start_with_extras("posture_gateway", world, 4, Extras { live, ..Extras::default() }).await
     }
 
+    /// The same on a connection that no policy holds.
+    pub(crate) async fn start_live_past_policies(world: World, live: LiveLimits) -> Self {
+        Self::start_with_extras(SUPERUSER, world, 4, Extras { live, ..Extras::default() }).await
+    }
+
     /// The same with whatever is asked for.
     pub(crate) async fn start_extra(world: World, extras: Extras) -> Self {
         Self::start_with_extras("posture_gateway", world, 4, extras).await

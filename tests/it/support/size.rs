@@ -29,11 +29,45 @@ pub(crate) fn is_large() -> bool {
     seeds(1).nth(1).is_some()
 }
 
-/// Notes for `./prove` how many of something were tried, as a line of the file that `PROVE_RECORD` names.
+/// Says, where a test fails, by which command it is tried again at this size. For those that make no worlds by their numbers: what fails in
+/// one of these names the world.
+pub(crate) struct Replay(&'static str);
+
+impl Replay {
+    pub(crate) const fn of(test: &'static str) -> Self {
+        Self(test)
+    }
+}
+
+impl Drop for Replay {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let size = if is_large() { "PROVE_WORLDS=2 " } else { "" };
+            println!("again: {size}cargo test --test it -- {}", self.0);
+        }
+    }
+}
+
+/// Whether as many worlds were made as a proof takes to reach everything that it is about. Where it asks for fewer, `./prove` says that
+/// this was not asserted.
+pub(crate) fn is_whole(worlds: usize, usual: u64, what: &str) -> bool {
+    let is_whole = u64::try_from(worlds).unwrap() >= usual;
+    if !is_whole {
+        note(&format!("not asserted\t{what} ({worlds} worlds of {usual})"));
+    }
+    is_whole
+}
+
+/// Notes for `./prove` how many of something were tried.
 pub(crate) fn tried(what: &str, count: usize) {
+    note(&format!("{count}\t{what}"));
+}
+
+/// Adds a line to the file that `PROVE_RECORD` names.
+fn note(line: &str) {
     if let Ok(record) = env::var("PROVE_RECORD") {
         // One write of less than a page to a file opened for appending: lines of tests that run side by side stay whole.
         let mut file = OpenOptions::new().create(true).append(true).open(record).unwrap();
-        file.write_all(format!("{count}\t{what}\n").as_bytes()).unwrap();
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 }

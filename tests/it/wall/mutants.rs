@@ -2,6 +2,8 @@
 //!
 //! Every break is made and rolled back in one transaction of the owner, lowered to the gateway's role for the looking.
 
+use std::collections::BTreeSet;
+
 use posture_gateway::store::seed::World;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
@@ -9,7 +11,10 @@ use super::builder::now;
 use super::expected::Gate;
 use super::matrix::hold;
 use super::observed::{RELATIONS, Shown, difference, read};
+use super::permits::ROLES;
 use super::worlds::exhaustive;
+use super::write_mutants::OF_WRITERS;
+use crate::support::database::TestDatabase;
 use crate::support::size;
 
 /// What stands in policies, by what it answers: each is tried in the place of each other, as is each column of ids in the place
@@ -80,6 +85,14 @@ const RULES: &[(&str, &str, &str)] = &[
     ("own_activity", "(1)::smallint", "(2)::smallint"),
     ("own_security", "ADMIN", "ADMIN,READ_ONLY"),
     ("own_security", "(2)::smallint", "(1)::smallint"),
+    ("is_security_event", "'customer.user_invited'::text, ", ""),
+    ("is_security_event", "'customer.user_role_changed'::text, ", ""),
+    ("is_security_event", "'customer.user_disabled'::text, ", ""),
+    ("is_security_event", "'customer.user_enabled'::text, ", ""),
+    ("is_security_event", "'customer.saml_changed'::text, ", ""),
+    ("is_security_event", "'customer.api_key_created'::text, ", ""),
+    ("is_security_event", ", 'customer.api_key_revoked'::text", ""),
+    ("is_security_event", "RETURN (", "RETURN true OR ("),
     ("met_partners", "p.parent_id = b.id", "p.id = b.id"),
     ("met_partners", "p.parent_id is not null", "false"),
     (
@@ -117,6 +130,12 @@ const RULES: &[(&str, &str, &str)] = &[
     ("partner_sees", "COALESCE(gate.admin_partner(), gate.operator_partner())", "gate.operator_partner()"),
     ("partner_sees", "WHERE (a.partner_id", "WHERE true OR (a.partner_id"),
     ("partner_sees", "security_invoker = true", "security_invoker = false"),
+];
+
+/// Functions of the gate that policies ask and that no rule of [`RULES`] is about, each with the reason.
+const NO_RULE: &[(&str, &str)] = &[
+    ("viewer_id", "reads a setting; `matrix` asks with none, with a malformed one and with another's"),
+    ("instant", "reads a setting; `matrix` asks without one, and at the ends of trials and consents"),
 ];
 
 /// One relation for each rule; every policy has been seen to ask the right one.
@@ -302,6 +321,38 @@ async fn every_broken_policy_is_noticed() {
         .filter(|name| EQUIVALENT.iter().any(|begin| name.starts_with(begin)))
         .collect();
     assert_eq!(unnoticed(&world, &mut owner, &breaks).await, equivalent);
+}
+
+/// A new function comes into this net, or the build fails: each that a policy asks, by itself or by what it asks, has a rule or a reason.
+#[tokio::test]
+async fn every_function_of_the_gate_has_a_rule_or_a_reason() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    let asked: BTreeSet<String> = sqlx::query_scalar(
+        "with recursive bodies (name, body) as (
+             select proname::text, pg_get_functiondef(oid) from pg_proc where pronamespace = 'gate'::regnamespace and prokind = 'f'
+             union all select relname::text, pg_get_viewdef(oid) from pg_class where relnamespace = 'gate'::regnamespace and relkind = 'v'),
+         policies (body) as (
+             select concat(qual, ' ', with_check) from pg_policies where roles::text[] && $1),
+         asked (name) as (
+             select b.name from bodies b join policies p on p.body ~ ('\\mgate\\.' || b.name || '\\M')
+             union select b.name from asked a join bodies own on own.name = a.name
+                   join bodies b on b.name <> own.name and own.body ~ ('\\mgate\\.' || b.name || '\\M'))
+         select name from asked",
+    )
+    .bind([&ROLES[..], &["posture_gateway"]].concat())
+    .fetch_all(&mut owner)
+    .await
+    .unwrap()
+    .into_iter()
+    .collect();
+    assert!(asked.contains("partner_sees") && asked.contains("enabled_viewer"), "{asked:?}");
+    let rules = RULES.iter().chain(OF_WRITERS);
+    let ruled: BTreeSet<String> = rules.map(|(function, ..)| (*function).to_owned()).collect();
+    let reasoned: BTreeSet<String> = NO_RULE.iter().map(|(function, _)| (*function).to_owned()).collect();
+    let twice: Vec<_> = ruled.intersection(&reasoned).collect();
+    assert_eq!(twice, [] as [&String; 0], "a rule and a reason for none");
+    assert_eq!(ruled.union(&reasoned).cloned().collect::<BTreeSet<_>>(), asked);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use super::builder::now;
 pub(crate) type Shown = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Every relation that the gateway may read, with what tells whose a row is.
-pub(super) const RELATIONS: &[(&str, &str)] = &[
+pub(crate) const RELATIONS: &[(&str, &str)] = &[
     ("access_history", "access_id"),
     ("access_records", "customer_id"),
     ("accesses", "id"),

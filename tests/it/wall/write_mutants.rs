@@ -74,6 +74,33 @@ const EQUIVALENT: &[&str] = &[
     "users, disables: with check: without EXISTS ( SELECT FROM gate.partner_sees p ",
     "users, disables: with check: without ((p.customer_id = m.customer_id) AND p.security_config)",
     "users, disables: with check: without (p.customer_id = m.customer_id)",
+    // Asked beside what somebody decides for their own customer, which nobody does who is disabled.
+    "is_person: u.disabled_at is null",
+    // Only scanners are registered: a constraint of the table and its reference say so.
+    "scanner_customers: u.kind = 'SCANNER'",
+];
+
+/// Rules inside the functions that these policies alone ask: what stands there, and what is put in its place.
+pub(super) const OF_WRITERS: &[(&str, &str, &str)] = &[
+    ("own_decisions", "'{ADMIN}'::text[]", "'{ADMIN,READ_ONLY}'::text[]"),
+    ("own_decisions", "(0)::smallint", "(1)::smallint"),
+    ("is_person", "u.disabled_at is null", "true"),
+    ("is_person", "not u.is_service", "true"),
+    ("is_own_access", "a.customer_id = customer and ", ""),
+    ("is_own_access", "a.id = access and ", ""),
+    ("is_own_access", "a.partner_id = gate.admin_partner()", "true"),
+    ("founds", "p.parent_id = gate.admin_partner()", "true"),
+    ("founds", "and not exists (select from public.partner_users m where m.partner_id = partner)", ""),
+    ("may_sell_to", "c.customer_id = customer and ", ""),
+    ("may_sell_to", "c.created_by = own", "true"),
+    ("may_sell_to", "a.customer_id = customer and ", ""),
+    ("may_sell_to", "a.partner_id = own", "true"),
+    ("may_found", "c.customer_id = customer and ", ""),
+    ("may_found", "c.created_by = own", "true"),
+    ("may_found", "and not exists (select from public.customer_users u where u.customer_id = customer)", ""),
+    ("scanner_customers", "u.disabled_at is null", "true"),
+    ("scanner_customers", "u.kind = 'SCANNER'", "true"),
+    ("scanner_customers", "u.id = viewer", "true"),
 ];
 
 /// What PostgreSQL says where a part of a rule was no condition and cannot be answered with yes.
@@ -97,6 +124,20 @@ struct Policy {
     with_check: Option<String>,
     /// The table's columns that hold ids.
     ids: Vec<String>,
+}
+
+impl Policy {
+    /// What the roles that write try by it.
+    fn groups(&self) -> Vec<Group> {
+        let roles = self.roles.iter().filter(|role| ROLES.contains(&role.as_str()));
+        roles
+            .map(|role| Group {
+                table: self.tablename.clone(),
+                role: role.clone(),
+                command: self.cmd.clone(),
+            })
+            .collect()
+    }
 }
 
 async fn policies(owner: &mut PgConnection) -> Vec<Policy> {
@@ -162,11 +203,8 @@ fn instead(rule: &str, policy: &Policy) -> Vec<(String, String)> {
 async fn breaks(owner: &mut PgConnection) -> Vec<Break> {
     let mut breaks = Vec::new();
     for policy in policies(owner).await {
-        let Policy { tablename: table, policyname: name, cmd: command, roles, .. } = &policy;
-        let roles = roles.iter().filter(|role| ROLES.contains(&role.as_str()));
-        let groups: Vec<_> = roles
-            .map(|role| Group { table: table.clone(), role: role.clone(), command: command.clone() })
-            .collect();
+        let Policy { tablename: table, policyname: name, .. } = &policy;
+        let groups = policy.groups();
         let mut add = |what: String, sql: String| {
             breaks.push(Break { name: format!("{table}, {name}: {what}"), sql, groups: groups.clone() });
         };
@@ -176,6 +214,28 @@ async fn breaks(owner: &mut PgConnection) -> Vec<Break> {
                 add(format!("{kind}: {what}"), format!("alter policy {name} on {table} {kind} ({broken})"));
             }
         }
+    }
+    for (function, rule, instead) in OF_WRITERS {
+        let definition: String = sqlx::query_scalar(
+            "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'gate'::regnamespace and proname = $1",
+        )
+        .bind(function)
+        .fetch_one(&mut *owner)
+        .await
+        .unwrap();
+        assert!(definition.contains(rule), "`{rule}` does not stand in {definition}");
+        let mut groups = Vec::new();
+        for policy in policies(owner).await {
+            let rules = [&policy.qual, &policy.with_check];
+            if rules.into_iter().flatten().any(|rule| rule.contains(&format!("gate.{function}("))) {
+                groups.extend(policy.groups());
+            }
+        }
+        breaks.push(Break {
+            name: format!("{function}: {rule} -> {instead}"),
+            sql: definition.replace(rule, instead),
+            groups,
+        });
     }
     breaks
 }

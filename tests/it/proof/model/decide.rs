@@ -190,5 +190,5 @@ fn the_gate_decides_as_the_model_does() {
         }
     }
     assert_eq!(compared, 4 * 3 * 3 * 3 * 4 * 4 * 3 * 14 * 5 * 2);
-    tried("decisions of the gate compared with the model's", compared);
+    tried("decisions of the gate compared with the model", compared);
 }
