@@ -40,6 +40,7 @@ impl Replay {
 }
 
 impl Drop for Replay {
+    #[expect(clippy::print_stdout, reason = "what a failing test says")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let size = if is_large() { "PROVE_WORLDS=2 " } else { "" };
