@@ -40,11 +40,12 @@ impl Replay {
 }
 
 impl Drop for Replay {
-    #[expect(clippy::print_stdout, reason = "what a failing test says")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             let size = if is_large() { "PROVE_WORLDS=2 " } else { "" };
-            println!("again: {size}cargo test --test it -- {}", self.0);
+            let said = writeln!(std::io::stderr(), "again: {size}cargo test --test it -- {}", self.0);
+            // A test that fails does so whoever listens.
+            drop(said);
         }
     }
 }
