@@ -57,11 +57,9 @@ impl Masks {
                 fields.iter().for_each(|(key, value)| self.walk(value, key, ends, masked));
             }
             Value::List(items) => items.iter().for_each(|item| self.walk(item, key, ends, masked)),
-            Value::String(text) if ends.contains(key) => {
-                if !self.ends_of_keys.contains(text) {
-                    let field = |value: &str| format!("{}:{}", quoted(key), quoted(value));
-                    masked.insert(field(text), field(NEW));
-                }
+            Value::String(text) if ends.contains(key) && !self.ends_of_keys.contains(text) => {
+                let field = |value: &str| format!("{}:{}", quoted(key), quoted(value));
+                masked.insert(field(text), field(NEW));
             }
             Value::String(text) => {
                 if let Some(instead) = self.id(text).or_else(|| self.cursor(text)).or_else(|| secret(text)) {
@@ -96,10 +94,14 @@ impl Masks {
     fn within(&self, at: &mut serde_json::Value, is_new: &mut bool) {
         match at {
             serde_json::Value::Array(items) => {
-                items.iter_mut().for_each(|item| self.within(item, is_new));
+                for item in items {
+                    self.within(item, is_new);
+                }
             }
             serde_json::Value::Object(fields) => {
-                fields.values_mut().for_each(|value| self.within(value, is_new));
+                for value in fields.values_mut() {
+                    self.within(value, is_new);
+                }
             }
             serde_json::Value::String(text) => {
                 if let Ok(id) = text.parse::<Uuid>()

@@ -43,7 +43,9 @@ impl Drop for Replay {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let size = if is_large() { "PROVE_WORLDS=2 " } else { "" };
-            println!("again: {size}cargo test --test it -- {}", self.0);
+            let said = writeln!(std::io::stderr(), "again: {size}cargo test --test it -- {}", self.0);
+            // A test that fails does so whoever listens.
+            drop(said);
         }
     }
 }

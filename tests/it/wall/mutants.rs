@@ -347,8 +347,8 @@ async fn every_function_of_the_gate_has_a_rule_or_a_reason() {
     .into_iter()
     .collect();
     assert!(asked.contains("partner_sees") && asked.contains("enabled_viewer"), "{asked:?}");
-    let rules = RULES.iter().chain(OF_WRITERS);
-    let ruled: BTreeSet<String> = rules.map(|(function, ..)| (*function).to_owned()).collect();
+    let ruled: BTreeSet<String> =
+        RULES.iter().chain(OF_WRITERS).map(|(function, ..)| (*function).to_owned()).collect();
     let reasoned: BTreeSet<String> = NO_RULE.iter().map(|(function, _)| (*function).to_owned()).collect();
     let twice: Vec<_> = ruled.intersection(&reasoned).collect();
     assert_eq!(twice, [] as [&String; 0], "a rule and a reason for none");

@@ -282,6 +282,7 @@ async fn is_noticed(alone: &mut Alone, made: &Break, watches: &mut BTreeMap<Grou
 
 #[tokio::test]
 async fn every_broken_policy_of_writing_is_noticed() {
+    let _replay = size::Replay::of("wall::write_mutants");
     let mut alone = Alone::new().await;
     let mut watches = BTreeMap::new();
     for group in alone.groups() {

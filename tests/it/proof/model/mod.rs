@@ -84,7 +84,7 @@ async fn a_world(seed: u64, sdl: &Sdl, all: &mut Tried) {
     let values = Values::of(&rows);
     // Every other world past the policies: else the second wall could hide what the first one lets through.
     let world = world::World::from(rows.clone());
-    let past_policies = seed % 2 == 0;
+    let past_policies = seed.is_multiple_of(2);
     let app = if past_policies { App::start_past_policies(world).await } else { App::start(world).await };
     all.past_policies += usize::from(past_policies);
     let mut dice = Dice::new(seed);

@@ -67,6 +67,7 @@ fn due(gate: &Gate<'_>, user: UserId) -> Shown {
 }
 
 impl Due<'_, '_> {
+    #[expect(clippy::needless_pass_by_value, reason = "ids are copied, and keys made for this")]
     fn show(&mut self, relation: &'static str, key: impl ToString) {
         self.shown.get_mut(relation).unwrap().insert(key.to_string());
     }
@@ -106,7 +107,9 @@ impl Due<'_, '_> {
             }
             for (class, relations) in OF_CUSTOMERS {
                 if self.sees(class, customer) {
-                    relations.iter().for_each(|relation| self.show(relation, customer));
+                    for &relation in relations {
+                        self.show(relation, customer);
+                    }
                 }
             }
             // Without an access, too, to whom no access has to lead.
