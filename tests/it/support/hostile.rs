@@ -388,7 +388,11 @@ pub(crate) fn raw(host: &str) -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
             "documents over every limit on a WebSocket",
             socket(
                 host,
-                &[INIT.to_owned(), subscribe(&"{ a ".repeat(3_000)), subscribe(&many(3_000, |n| format!("a{n} ")))],
+                &[
+                    INIT.to_owned(),
+                    subscribe(&"{ a ".repeat(3_000)),
+                    subscribe(&many(3_000, |n| format!("a{n} "))),
+                ],
             ),
             &[101],
         ),
