@@ -34,7 +34,7 @@ impl KeyKind {
 }
 
 /// SHA-256 of a key: what it is looked up by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyDigest(pub [u8; 32]);
 
 /// Whether a bearer token is an API key, well-formed or not, and nothing else.

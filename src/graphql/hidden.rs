@@ -17,7 +17,7 @@ const FIRST_PATHS: usize = 3;
 pub const PLACEMENT_HEADER: &str = "hidden-fields";
 
 /// Where denials are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Placement {
     /// One error a hidden field.
     #[default]

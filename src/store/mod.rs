@@ -15,6 +15,7 @@ pub mod exposure;
 pub mod finding;
 pub mod idempotency;
 pub mod ingest;
+mod key_turns;
 pub mod list;
 pub mod notices;
 pub mod partner;

@@ -8,9 +8,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Executor as _, Postgres};
-use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard, Semaphore};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::StoreError;
+use super::key_turns::KeyTurns;
 use super::recorder::Recorder;
 use super::transparency::Reads;
 use crate::domain::api_key::KeyDigest;
@@ -26,17 +27,13 @@ const SETTINGS: [(&str, &str); 4] = [
     ("statement_timeout", "30s"),
 ];
 
-/// How many API keys are looked up at once.
-const KEYS_AT_ONCE: usize = 2;
-
 /// The gateway's connections to `PostgreSQL`.
 #[derive(Clone, Debug)]
 pub struct Database {
     pool: PgPool,
     statements: Arc<AtomicU64>,
     recorder: Arc<Recorder>,
-    /// How many API keys are looked up at once: whoever makes keys up leaves connections for those who have signed in.
-    looking_up: Arc<Semaphore>,
+    key_turns: Arc<KeyTurns>,
 }
 
 /// How to connect.
@@ -84,12 +81,7 @@ impl Database {
             // A ping for every request costs more than the request's own first statement finding out.
             .test_before_acquire(false)
             .connect_lazy_with(options.options(SETTINGS));
-        Self {
-            pool,
-            statements: Arc::default(),
-            recorder: Arc::default(),
-            looking_up: Arc::new(Semaphore::new(KEYS_AT_ONCE)),
-        }
+        Self { pool, statements: Arc::default(), recorder: Arc::default(), key_turns: Arc::default() }
     }
 
     /// How many statements were sent since the start, BEGIN and COMMIT included; but for those of the recorder, which are of many requests.
@@ -169,7 +161,7 @@ impl Database {
     /// # Errors
     /// When the database does not answer.
     pub async fn user_of_key(&self, key: &KeyDigest) -> Result<Option<UserId>, StoreError> {
-        let _turn = self.looking_up.acquire().await.map_err(|_| StoreError::Closed)?;
+        let _turn = self.key_turns.turn(key).await?;
         let mut attempts = self.pool.size().saturating_add(1);
         loop {
             let connection = self.pool.acquire().await?;
@@ -179,6 +171,9 @@ impl Database {
             match asked.fetch_one(&mut *open.connection).await {
                 Ok(user) => {
                     open.ended = true;
+                    if user.is_some() {
+                        self.key_turns.learn(*key);
+                    }
                     return Ok(user.map(UserId));
                 }
                 Err(error) => {

@@ -83,6 +83,15 @@ impl Prepared {
         }
     }
 
+    /// Everything that the answer to it depends on beside who asks, when, and where denials are told: documents, operations and variables that
+    /// are the same have the same.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Self { request, origin, tells_cost, .. } = self;
+        let variables = request.variables.clone().into_value();
+        format!("{origin:?} {tells_cost} {:?} {variables} {}", request.operation_name, request.query)
+    }
+
     /// The same request once more, for the next event of a stream: parsed and held against the limits once.
     #[must_use]
     pub fn again(&mut self) -> Self {
@@ -115,6 +124,11 @@ impl Executor {
     /// Has a viewer pay for so many bytes that were read in vain.
     pub fn refused(&self, payer: Payer, bytes: usize) {
         self.spending.charge(payer, price_of_refusal(bytes), self.clock.now());
+    }
+
+    /// Has a viewer pay for an event that was read for another stream of theirs as well.
+    pub fn told(&self, payer: Payer, prepared: &Prepared) {
+        self.spending.charge(payer, prepared.cost, self.clock.now());
     }
 
     /// Finds the document that is asked for, and refuses one above a limit, and mutations with an input that cannot be read, before

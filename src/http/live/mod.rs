@@ -7,6 +7,7 @@
 mod protocol;
 mod sse;
 mod stream;
+mod together;
 mod ws;
 
 use std::collections::hash_map::Entry;
@@ -21,6 +22,7 @@ use crate::domain::ids::UserId;
 use crate::graphql::live::Live;
 use crate::store::Database;
 
+use self::together::Together;
 pub(super) use sse::{events, refused};
 pub(super) use ws::socket;
 
@@ -32,6 +34,7 @@ pub struct LiveDoor {
     places: Arc<Semaphore>,
     of_users: Arc<Mutex<HashMap<Option<UserId>, u32>>>,
     strangers: Arc<Mutex<Strangers>>,
+    together: Together,
     stopping: Arc<watch::Sender<bool>>,
 }
 
@@ -93,6 +96,7 @@ impl LiveDoor {
             places: Arc::new(Semaphore::new(places)),
             of_users: Arc::default(),
             strangers: Arc::default(),
+            together: Together::default(),
             stopping: Arc::new(watch::Sender::new(false)),
         }
     }

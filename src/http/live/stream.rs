@@ -1,6 +1,7 @@
 //! One open subscription, whatever it is sent over: takes what has changed out of its inbox, has it executed anew, and yields what is
 //! to be told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Response, ServerError};
@@ -8,6 +9,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
+use super::together::{Joined, Same, Told};
 use crate::domain::ids::UserId;
 use crate::graphql::error::{internal, nowhere, unauthenticated};
 use crate::graphql::hidden::Placement;
@@ -69,6 +71,8 @@ impl Asked {
 pub(super) struct Stream {
     app: App,
     asked: Asked,
+    /// What its document, operation and variables come to.
+    identity: Arc<str>,
     listening: Listening,
     failures: u32,
 }
@@ -89,7 +93,8 @@ impl Stream {
             // What became of its user before it listened is noticed by this look.
             listening.put_back(Change::User);
         }
-        Ok(Self { app: app.clone(), asked, listening, failures: 0 })
+        let identity = asked.graphql.identity().into();
+        Ok(Self { app: app.clone(), asked, identity, listening, failures: 0 })
     }
 
     /// Who listens, and pays.
@@ -103,7 +108,7 @@ impl Stream {
     }
 
     /// The next event that is told; what is hidden is passed over in silence.
-    pub(super) async fn next(&mut self) -> Result<Box<Response>, Ended> {
+    pub(super) async fn next(&mut self) -> Result<Arc<Response>, Ended> {
         loop {
             let change = self.listening.next().await;
             if change != Change::User && self.app.executor.admit(self.user()).is_err() {
@@ -112,20 +117,13 @@ impl Stream {
                 self.listening.put_back(change);
                 continue;
             }
-            // Whoever asks again and again takes turns with the others, and leaves connections for requests.
-            let turn = self.app.live.live.turn().await;
-            // While it waited, other streams of the same user may have spent what there was.
-            if change != Change::User && self.app.executor.admit(self.user()).is_err() {
-                self.listening.put_back(change);
-                continue;
-            }
-            let told = self.tell(change, turn).await;
-            match told {
-                Ok(Some(response)) => {
+            match self.tell(change).await {
+                Ok(Some(Some(response))) => {
                     self.failures = 0;
                     return Ok(response);
                 }
-                Ok(None) => self.failures = 0,
+                Ok(Some(None)) => self.failures = 0,
+                Ok(None) => self.listening.put_back(change),
                 // It may be a change that is hidden: a stream that ended over it would tell that there was one.
                 Err(Ended::Failing) if change != Change::User || self.failures < ATTEMPTS => {
                     self.listening.put_back(change);
@@ -158,19 +156,51 @@ impl Stream {
         }
     }
 
-    async fn tell(
-        &mut self,
-        change: Change,
-        turn: Option<OwnedSemaphorePermit>,
-    ) -> Result<Option<Box<Response>>, Ended> {
+    /// What is told of a change; none where it is to be looked at once more.
+    async fn tell(&mut self, change: Change) -> Result<Option<Told>, Ended> {
         let pass = self.asked.pass.ok_or(Ended::Gone)?;
         if change == Change::User {
-            return check(&self.app, pass).await.map(|()| None);
+            let _turn = self.app.live.live.turn().await;
+            return check(&self.app, pass).await.map(|()| Some(None));
         }
+        let (asked, placement) = (Arc::clone(&self.identity), self.asked.placement);
+        match self.app.live.together.join(Same { user: pass.user, asked, placement, change }) {
+            Joined::First(first) => {
+                // Whoever asks again and again takes turns with the others, and leaves connections for requests.
+                let turn = self.app.live.live.turn().await;
+                // While it waited, other streams of the same user may have spent what there was.
+                if self.app.executor.admit(self.user()).is_err() {
+                    return Ok(None);
+                }
+                let others = first.begin();
+                let told = self.read(pass, change, turn).await?;
+                for other in others {
+                    let _ = other.send(told.clone());
+                }
+                Ok(Some(told))
+            }
+            Joined::Also(told) => {
+                let Ok(told) = told.await else { return Ok(None) };
+                believe(&self.app, pass).await?;
+                if told.is_some() {
+                    self.app.executor.told(self.user(), &self.asked.graphql);
+                }
+                Ok(Some(told))
+            }
+        }
+    }
+
+    /// Reads it, for this stream and those like it; `turn` is given back as soon as it is read.
+    async fn read(
+        &mut self,
+        pass: Pass,
+        change: Change,
+        turn: Option<OwnedSemaphorePermit>,
+    ) -> Result<Told, Ended> {
         believe(&self.app, pass).await?;
         match self.app.executor.event(self.asked.again(), change, turn).await {
             Event::Silent => Ok(None),
-            Event::Told(response) => Ok(Some(response)),
+            Event::Told(response) => Ok(Some(Arc::from(response))),
             Event::Gone => Err(Ended::Gone),
             Event::Failed => Err(Ended::Failing),
         }

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -81,7 +82,7 @@ struct Told {
 
 enum What {
     /// An answer, and whether it is the last.
-    Answer(Box<async_graphql::Response>, bool),
+    Answer(Arc<async_graphql::Response>, bool),
     /// The end of the whole connection.
     End(Ended),
 }
@@ -409,7 +410,7 @@ impl Connection {
                     let error = coded(Code::Internal, "the operation took too long");
                     async_graphql::Response::from_errors(vec![nowhere(error)])
                 });
-                say(What::Answer(Box::new(response), true)).await;
+                say(What::Answer(Arc::new(response), true)).await;
             })
         };
         self.operations.insert(id, (nth, task));

@@ -235,6 +235,58 @@ async fn what_is_told_is_recorded() {
 }
 
 /// What cannot be recorded is not told, and told once it can.
+/// Streams of one user that ask for the same and wait are read and recorded once, and each is told; nobody else's are.
+#[tokio::test]
+async fn what_waits_for_the_same_is_read_once() {
+    let cast = Cast::new();
+    let bolt = cast.bolt;
+    // One turn at a time.
+    let app = App::start_with(cast.world, 2).await;
+    let same = findings_of(bolt.customer);
+    let other = same.replace("title", "title severity");
+    let mut sockets = Vec::new();
+    for (persona, document, count) in [
+        (Persona::PartnerAdmin, &same, 10),
+        (Persona::PartnerAdmin, &other, 1),
+        (Persona::Operator, &same, 1),
+        (Persona::ReadOnlyPortalAdmin, &same, 1),
+    ] {
+        for _ in 0..count {
+            let mut socket = Socket::sign_in(&app, persona).await;
+            socket.subscribe("a", document).await;
+            sockets.push(socket);
+        }
+    }
+    app.forget_what_was_shown().await;
+    // The first one that reads waits for this, and all the others for their turn.
+    let (mut holder, mut owner) = (app.owner().await, app.owner().await);
+    sqlx::raw_sql("begin; lock table users in access exclusive mode").execute(&mut holder).await.unwrap();
+    app.as_owner(&rename(bolt.posture.finding, "one")).await;
+    let waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    within("a reader", async {
+        while sqlx::query_scalar::<_, i64>(waits).fetch_one(&mut owner).await.unwrap() == 0 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    sqlx::raw_sql("commit").execute(&mut holder).await.unwrap();
+    for socket in &mut sockets {
+        assert_eq!(socket.event("a").await["data"]["findingChanged"]["title"], "one");
+    }
+    quiet(&app).await;
+    for socket in &mut sockets {
+        assert_eq!(socket.hears_before_pong().await, [] as [&str; 0], "told once");
+    }
+    let records: Vec<(String, i64)> = sqlx::query_as(
+        "select user_name, count(distinct request_id) from access_records group by 1 order by 1",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .unwrap();
+    // The first of ten by itself, the nine that waited at once, and the one that asks for something else.
+    assert_eq!(records, [("Operator".to_owned(), 1), ("PartnerAdmin".to_owned(), 3)]);
+}
+
 #[tokio::test]
 async fn what_cannot_be_recorded_waits() {
     let cast = Cast::new();
