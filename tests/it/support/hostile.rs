@@ -426,17 +426,16 @@ fn socket(host: &str, messages: &[String]) -> Vec<u8> {
 
 /// A whole frame of a client (RFC 6455, section 5.2), masked by nothing.
 fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u64::try_from(payload.len()).unwrap();
     let mut frame = vec![0x80 | opcode];
-    match (u8::try_from(length), u16::try_from(length)) {
+    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
         (Ok(short @ ..126), _) => frame.push(0x80 | short),
         (_, Ok(longer)) => {
-            frame.push(0x80 | 126);
+            frame.push(0xfe);
             frame.extend(longer.to_be_bytes());
         }
         _ => {
-            frame.push(0x80 | 127);
-            frame.extend(length.to_be_bytes());
+            frame.push(0xff);
+            frame.extend((payload.len() as u64).to_be_bytes());
         }
     }
     frame.extend([0; 4]);
