@@ -86,10 +86,3 @@ fn a_hash_is_that_of_its_text() {
     assert_eq!(found(&documents, by_hash(&sha256(APP), Some(OTHER))), Err(Unfound::OtherHash));
     assert_eq!(found(&documents, by_hash(&sha256(APP).to_uppercase(), Some(APP))), Err(Unfound::OtherHash));
 }
-
-#[test]
-fn nothing_is_kept_where_not_everybody_may_send_documents() {
-    let documents = documents(AdHoc::Only(vec![Caller::PlatformAdmin]));
-    documents.keep(None, sha256(OTHER), OTHER, &parse_query(OTHER).unwrap());
-    assert_eq!(found(&documents, by_hash(&sha256(OTHER), None)), Err(Unfound::Hash));
-}
