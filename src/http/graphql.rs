@@ -239,10 +239,7 @@ impl Door {
         let (now, database) = (app.executor.clock().now(), app.executor.database());
         let pass =
             auth::pass_of(headers, &app.verifier, now, database).await.map_err(|error| match error {
-                SignInError::Token(error) => {
-                    app.executor.refused(None, 0);
-                    error.into_response()
-                }
+                SignInError::Token(error) => error.into_response(),
                 SignInError::Store(error) => {
                     tracing::error!(
                         error = &error as &dyn std::error::Error,

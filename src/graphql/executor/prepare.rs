@@ -3,6 +3,8 @@
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Name, ServerError, Value, Variables};
 
+use uuid::Uuid;
+
 use super::super::documents::{Asked, Origin};
 use super::super::heavy::LIGHT;
 use super::super::limits::{Exhausted, Payer, Standing, object, price_of_refusal};
@@ -88,8 +90,16 @@ impl Prepared {
     #[must_use]
     pub fn identity(&self) -> String {
         let Self { request, origin, tells_cost, .. } = self;
-        let variables = request.variables.clone().into_value();
-        format!("{origin:?} {tells_cost} {:?} {variables} {}", request.operation_name, request.query)
+        let operation = request.operation_name.as_deref().map_or(Value::Null, Value::from);
+        let parts = [
+            Value::from(*origin == Origin::Trusted),
+            Value::from(*tells_cost),
+            operation,
+            request.variables.clone().into_value(),
+            Value::from(request.query.as_str()),
+        ];
+        // What cannot be written is like nothing else.
+        serde_json::to_string(&parts).unwrap_or_else(|_| Uuid::new_v4().to_string())
     }
 
     /// The same request once more, for the next event of a stream: parsed and held against the limits once.

@@ -15,7 +15,8 @@ use crate::store;
 pub struct AuditFilter {
     /// One of these actions, for instance `access.operating_model_changed`.
     action: Option<Vec<String>>,
-    /// At this instant or later.
+    /// At this instant or later. An event has the instant of its request and is there when that has ended: who reads what is new again and
+    /// again asks for a minute more than they have, and knows by the ids what they have.
     since: Option<DateTime<Utc>>,
     /// Before this instant.
     until: Option<DateTime<Utc>>,

@@ -21,7 +21,6 @@ use uuid::Uuid;
 use super::protocol::{self, Closing, SUBPROTOCOL, Said};
 use super::stream::{Asked, Ended, Stream, look_after, nobody, reaches, watch};
 use super::{Seat, Stranger};
-use crate::domain::ids::UserId;
 use crate::graphql::Request;
 use crate::graphql::error::{Code, coded, nowhere};
 use crate::graphql::hidden::{PLACEMENT_HEADER, Placement};
@@ -90,7 +89,7 @@ enum What {
 /// Who signed in, once that is known.
 enum Phase {
     /// Not yet.
-    Silent { until: Instant, stranger: Stranger },
+    Silent,
     /// Somebody, or nobody in particular.
     Open { pass: Option<Pass>, _seat: Seat },
 }
@@ -121,32 +120,38 @@ struct Connection {
     busy: Instant,
 }
 
-impl Phase {
-    /// Resolves when the client has been silent about who it is for too long.
-    async fn ends(&mut self) {
-        match self {
-            Self::Silent { until, stranger } => {
+/// How long a client may leave open who it is.
+struct Silence {
+    until: Instant,
+    stranger: Stranger,
+}
+
+impl Silence {
+    /// Resolves when it has done so for too long; never where there is no silence any more.
+    async fn ends(silence: &mut Option<Self>) {
+        match silence {
+            Some(Self { until, stranger }) => {
                 tokio::select! {
                     () = sleep_until(*until) => {}
                     () = stranger.crowded_out() => {}
                 }
             }
-            Self::Open { .. } => pending().await,
+            None => pending().await,
         }
     }
 }
 
 impl Connection {
     async fn serve(app: App, mut socket: WebSocket, asked: Handshake, place: OwnedSemaphorePermit) {
-        let closing = if socket.protocol().is_some() {
+        let (closing, was_open) = if socket.protocol().is_some() {
             let (out, told) = mpsc::channel(WAITING);
             let (ends, ended) = mpsc::channel(1);
             let now = Instant::now();
-            let phase =
-                Phase::Silent { until: now + app.live.limits.init_timeout, stranger: app.live.stranger() };
+            let silence =
+                Silence { until: now + app.live.limits.init_timeout, stranger: app.live.stranger() };
             let connection = Self {
                 app,
-                phase,
+                phase: Phase::Silent,
                 asked,
                 operations: HashMap::new(),
                 begun: 0,
@@ -157,12 +162,12 @@ impl Connection {
                 heard: now,
                 busy: now,
             };
-            connection.run(&mut socket, told, ended).await
+            connection.run(&mut socket, silence, told, ended).await
         } else {
-            Some(Closing::SUBPROTOCOL)
+            (Some(Closing::SUBPROTOCOL), false)
         };
         // Whoever never said who it is takes no place while it goes.
-        let place = Some(place).filter(|_| closing != Some(Closing::LATE));
+        let place = Some(place).filter(|_| was_open);
         if let Some(closing) = closing {
             // The client's own end is awaited, for a connection that is dropped with something unread is reset, and the code lost.
             let farewell = async {
@@ -175,13 +180,15 @@ impl Connection {
         drop(place);
     }
 
-    /// Speaks with the client until one of both has had enough; why, where it is the gateway.
+    /// Speaks with the client until one of both has had enough; why, where it is the gateway, and whether it was known who it is.
     async fn run(
         mut self,
         socket: &mut WebSocket,
+        silence: Silence,
         mut told: mpsc::Receiver<Told>,
         mut ended: mpsc::Receiver<Ended>,
-    ) -> Option<Closing> {
+    ) -> (Option<Closing>, bool) {
+        let mut silence = Some(silence);
         let app = self.app.clone();
         let mut stopped = std::pin::pin!(app.live.stopped());
         let mut ticks = interval(app.live.limits.keep_alive);
@@ -196,12 +203,17 @@ impl Connection {
                 () = &mut stopped => Err(Stop::Close(Closing::GOING_AWAY)),
                 Some(ended) = ended.recv() => Err(Stop::Close(Closing::of(ended))),
                 () = reaches(&app, ends_at) => Err(Stop::Close(Closing::of(Ended::Expired))),
+                () = Silence::ends(&mut silence) => Err(Closing::LATE.into()),
                 step = self.step(socket, &mut told, &mut ticks) => step,
             };
+            let is_open = matches!(self.phase, Phase::Open { .. });
+            if is_open {
+                silence = None;
+            }
             match step {
                 Ok(()) => {}
-                Err(Stop::Close(closing)) => return Some(closing),
-                Err(Stop::Lost) => return None,
+                Err(Stop::Close(closing)) => return (Some(closing), is_open),
+                Err(Stop::Lost) => return (None, is_open),
             }
         }
     }
@@ -214,9 +226,8 @@ impl Connection {
         ticks: &mut Interval,
     ) -> Result<(), Stop> {
         tokio::select! {
-            // What is told comes before what is asked, and who says much is held to the time as well.
+            // What is told comes before what is asked, and who says much is looked after as well.
             biased;
-            () = self.phase.ends() => Err(Closing::LATE.into()),
             Some(told) = told.recv() => self.tell(told, socket).await,
             _ = ticks.tick() => self.look(socket).await,
             message = socket.recv() => match message {
@@ -230,7 +241,7 @@ impl Connection {
     fn ends_at(&self) -> Option<chrono::DateTime<chrono::Utc>> {
         match &self.phase {
             Phase::Open { pass: Some(pass), .. } => pass.ends_at(),
-            Phase::Open { pass: None, .. } | Phase::Silent { .. } => None,
+            Phase::Open { pass: None, .. } | Phase::Silent => None,
         }
     }
 
@@ -250,7 +261,13 @@ impl Connection {
     }
 
     async fn hear(&mut self, message: Message, socket: &mut WebSocket) -> Result<(), Stop> {
+        let heard = self.take(message, socket).await;
+        // However long that took: what the client has said meanwhile is still to be read.
         self.heard = Instant::now();
+        heard
+    }
+
+    async fn take(&mut self, message: Message, socket: &mut WebSocket) -> Result<(), Stop> {
         let text = match message {
             Message::Text(text) => text,
             Message::Ping(_) | Message::Pong(_) => return Ok(()),
@@ -261,15 +278,28 @@ impl Connection {
                 return Err(Stop::Lost);
             }
         };
+        let Phase::Open { pass, .. } = &self.phase else {
+            if text.len() > LONGEST_WORD {
+                return Err(Closing::INVALID.into());
+            }
+            return self.obey(Said::read(text.as_str())?, socket).await;
+        };
+        let user = pass.map(|pass| pass.user);
         let said = self.app.executor.work(text.len(), || Said::read(text.as_str())).await;
-        let asks = matches!(said, Ok(Said::Subscribe { .. })) && matches!(self.phase, Phase::Open { .. });
-        if !asks && text.len() > LONG_WORD {
-            self.app.executor.refused(self.user(), text.len());
+        if text.len() > LONG_WORD && !matches!(said, Ok(Said::Subscribe { .. })) {
+            // Whoever has nothing left gets no deeper into debt: all who are nobody in particular pay from one account.
+            if self.app.executor.admit(user).is_ok() {
+                self.app.executor.refused(user, text.len());
+            }
             if text.len() > LONGEST_WORD {
                 return Err(Closing::INVALID.into());
             }
         }
-        match said? {
+        self.obey(said?, socket).await
+    }
+
+    async fn obey(&mut self, said: Said, socket: &mut WebSocket) -> Result<(), Stop> {
+        match said {
             Said::Ping { payload } => send(socket, protocol::pong(payload)).await,
             Said::Pong {} => Ok(()),
             Said::ConnectionInit { payload } => {
@@ -281,14 +311,6 @@ impl Connection {
                 self.forget(&id);
                 Ok(())
             }
-        }
-    }
-
-    /// Who signed in.
-    fn user(&self) -> Option<UserId> {
-        match &self.phase {
-            Phase::Open { pass, .. } => pass.map(|pass| pass.user),
-            Phase::Silent { .. } => None,
         }
     }
 
@@ -325,7 +347,7 @@ impl Connection {
         }
         let (app, now) = (&self.app, self.app.executor.clock().now());
         let pass = pass_of(&headers, &app.verifier, now, app.executor.database()).await;
-        let pass = pass.inspect_err(|_| app.executor.refused(None, 0)).map_err(|error| match error {
+        let pass = pass.map_err(|error| match error {
             SignInError::Token(TokenError::Expired) => Closing::of(Ended::Expired),
             SignInError::Token(error) => Closing(4403, error.to_string().into()),
             SignInError::Store(_) => Closing::of(Ended::Failing),
@@ -427,7 +449,12 @@ impl Connection {
             What::End(ended) => Err(Closing::of(ended).into()),
             What::Answer(response, is_last) => {
                 let (message, is_refusal) = protocol::answer(&id, &response);
+                let began = Instant::now();
                 send(socket, message).await?;
+                if began.elapsed() > self.app.live.limits.keep_alive {
+                    // It took its time, and took it: what it has said meanwhile is still to be read.
+                    self.heard = Instant::now();
+                }
                 if is_refusal {
                     self.forget(&id);
                 } else if is_last {

@@ -283,8 +283,9 @@ async fn what_waits_for_the_same_is_read_once() {
     .fetch_all(&mut owner)
     .await
     .unwrap();
-    // The first of ten by itself, the nine that waited at once, and the one that asks for something else.
-    assert_eq!(records, [("Operator".to_owned(), 1), ("PartnerAdmin".to_owned(), 3)]);
+    // The ten at once, or nine where one of them was the first of all to read, and the one that asks for something else.
+    let [(operator, 1), (admin, 2..=3)] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((operator.as_str(), admin.as_str()), ("Operator", "PartnerAdmin"));
 }
 
 #[tokio::test]
