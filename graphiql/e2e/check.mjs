@@ -122,7 +122,9 @@ async function everything() {
   lap('events');
   await pictures(described);
   lap('pictures');
-  await mutations(described);
+  const done = await mutations(described);
+  lap('mutations');
+  await mutationsOfEverybody(personas, done);
 }
 
 /** Every example of the menu as one persona; mutations have their own turn. */
@@ -350,8 +352,9 @@ async function typedHeaders(explorer, personas) {
   });
 }
 
-/** Opens it, fills what is blank, and presses run: before that nothing is sent. */
+/** Each by somebody who may: opens it, fills what is blank, and presses run; before that nothing is sent. What each was sent with. */
 async function mutations(described) {
+  const done = new Map();
   const explorer = await explore(WIDE, 'light');
   const told = {};
   const sent = [];
@@ -380,12 +383,47 @@ async function mutations(described) {
       const [payload] = Object.values(response.data);
       assert(payload?.userErrors.length === 0, JSON.stringify(payload));
       told[name] = payload;
+      done.set(name, filled);
       await explorer.shows(response);
       await marked(explorer, response);
     });
   }
   await explorer.page.screenshot({ path: join(args.shots, 'mutation.png') });
   await explorer.page.close();
+  return done;
+}
+
+/** The same ones by everybody: done, or refused by a word of why, and shown either way. */
+async function mutationsOfEverybody(personas, done) {
+  const left = [...personas];
+  const tallies = { done: 0, refused: 0 };
+  const pages = Array.from({ length: 3 }, async () => {
+    const explorer = await explore(WIDE, 'light');
+    for (let persona = left.shift(); persona; persona = left.shift()) {
+      await explorer.be(persona);
+      for (const [name, variables] of done) {
+        await check(`${persona.email}: ${name} of everybody`, async () => {
+          await explorer.choose(name);
+          await explorer.type('Variables', JSON.stringify(variables));
+          const { response, sent } = await explorer.answer(() => explorer.run());
+          assert(sent.authorization === `Bearer ${persona.token}`, 'sent with another token');
+          const others = (response.errors ?? []).filter(({ extensions }) => extensions?.code !== 'FORBIDDEN');
+          assert(!wrong({ errors: others }, persona), wrong({ errors: others }, persona));
+          const [payload] = Object.values(response.data ?? {});
+          const isDone = payload?.userErrors.length === 0;
+          if (isDisabled(persona)) assert(!payload, 'it was answered to a disabled user');
+          tallies[isDone ? 'done' : 'refused'] += 1;
+          await explorer.shows(response);
+        });
+      }
+    }
+    await explorer.page.close();
+  });
+  await Promise.all(pages);
+  await check('of these some are done and most are refused', async () => {
+    assert(tallies.done > 0 && tallies.refused > tallies.done, JSON.stringify(tallies));
+    return JSON.stringify(tallies);
+  });
 }
 
 /** For people to look at. */
