@@ -1,6 +1,7 @@
 //! The messages of `graphql-transport-ws`, and the codes that it closes a connection with.
 
 use std::borrow::Cow;
+use std::error::Error as _;
 
 use async_graphql::ServerError;
 use axum::extract::ws::{CloseFrame, Message};
@@ -113,6 +114,9 @@ pub(super) struct Closing(pub(super) u16, pub(super) Cow<'static, str>);
 impl Closing {
     pub(super) const GOING_AWAY: Self = Self(1001, Cow::Borrowed("the gateway stops: connect again"));
     pub(super) const IDLE: Self = Self(1000, Cow::Borrowed("nothing was asked for too long"));
+    pub(super) const NO_TEXT: Self = Self(1007, Cow::Borrowed("a message is not UTF-8"));
+    pub(super) const TOO_LARGE: Self =
+        Self(1009, Cow::Borrowed("a message is longer than the gateway takes"));
     pub(super) const FULL: Self =
         Self(1013, Cow::Borrowed("too many connections of one user: try again later"));
     pub(super) const INVALID: Self = Self(4400, Cow::Borrowed("Invalid message received"));
@@ -127,6 +131,22 @@ impl Closing {
         // A close frame has room for 123 bytes.
         let cut = (0..=reason.len().min(123)).rev().find(|at| reason.is_char_boundary(*at)).unwrap_or(0);
         Self(4409, Cow::Owned(reason.get(..cut).unwrap_or_default().to_owned()))
+    }
+
+    /// The end of whoever sends what cannot be taken (RFC 6455, section 7.4.1); none where there is nobody any more.
+    ///
+    /// To a client that is told nothing the connection was lost: it connects again, and sends the same again.
+    pub(super) fn of_error(error: &axum::Error) -> Option<Self> {
+        match error.source()?.downcast_ref::<tungstenite::Error>()? {
+            tungstenite::Error::Capacity(_) => Some(Self::TOO_LARGE),
+            tungstenite::Error::Utf8(_) => Some(Self::NO_TEXT),
+            _ => None,
+        }
+    }
+
+    /// Whether what the client says after this cannot be read any more.
+    pub(super) fn is_about_a_message(&self) -> bool {
+        [Self::NO_TEXT, Self::TOO_LARGE].contains(self)
     }
 
     /// The end of whoever signed in.

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 use async_graphql::ServerError;
 use async_graphql::parser::types::OperationType;
@@ -10,7 +11,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinSet;
 
 use super::Seat;
 use super::stream::{Asked, Ended, Stream, reaches};
@@ -45,13 +47,10 @@ pub(in crate::http) async fn events(
     };
     match Stream::open(app, Asked { pass, placement, graphql }, true).await {
         Ok(stream) => {
-            let open = Open {
-                app: app.clone(),
-                stream: Some(stream),
-                last: VecDeque::new(),
-                _place: place,
-                _seat: seat,
-            };
+            let (out, told) = mpsc::channel(1);
+            let mut reader = JoinSet::new();
+            reader.spawn(read(app.clone(), stream, out));
+            let open = Open { told, last: VecDeque::new(), _reader: reader, _place: place, _seat: seat };
             sent(app, stream::unfold(open, Open::next))
         }
         Err(errors) => refused(app, errors),
@@ -95,33 +94,45 @@ fn complete() -> sse::Event {
     sse::Event::default().event("complete").data("")
 }
 
+/// Reads what a stream is told, until it ends or nobody listens.
+///
+/// A task of its own: the body is polled only while the client takes what it is sent, and whoever takes nothing would keep a turn, and a
+/// connection to the database, in the middle of an event.
+async fn read(app: App, mut stream: Stream, out: mpsc::Sender<Result<Arc<async_graphql::Response>, Ended>>) {
+    let ends_at = stream.ends_at();
+    let mut stopped = std::pin::pin!(app.live.stopped());
+    let mut expired = std::pin::pin!(reaches(&app, ends_at));
+    loop {
+        let told = tokio::select! {
+            told = stream.next() => told,
+            () = &mut expired => Err(Ended::Expired),
+            // Cut off, so that clients connect again, to another gateway.
+            () = &mut stopped => return,
+        };
+        let is_over = told.is_err();
+        if out.send(told).await.is_err() || is_over {
+            return;
+        }
+    }
+}
+
 /// An open stream of events, and its place among the others.
 struct Open {
-    app: App,
-    /// None once it has ended.
-    stream: Option<Stream>,
+    told: mpsc::Receiver<Result<Arc<async_graphql::Response>, Ended>>,
     /// What is still sent after that.
     last: VecDeque<sse::Event>,
+    /// Ends with it.
+    _reader: JoinSet<()>,
     _place: OwnedSemaphorePermit,
     _seat: Seat,
 }
 
 impl Open {
     async fn next(mut self) -> Option<(Result<sse::Event, Infallible>, Self)> {
-        if let Some(stream) = &mut self.stream {
-            let ends_at = stream.ends_at();
-            let told = tokio::select! {
-                told = stream.next() => told,
-                () = reaches(&self.app, ends_at) => Err(Ended::Expired),
-                // Cut off, so that clients connect again, to another gateway.
-                () = self.app.live.stopped() => return None,
-            };
-            match told {
+        if self.last.is_empty() {
+            match self.told.recv().await? {
                 Ok(response) => return Some((Ok(next(&response)), self)),
-                Err(ended) => {
-                    self.stream = None;
-                    self.last = [next(&last_words(ended)), complete()].into();
-                }
+                Err(ended) => self.last = [next(&last_words(ended)), complete()].into(),
             }
         }
         let event = self.last.pop_front()?;

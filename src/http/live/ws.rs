@@ -171,8 +171,12 @@ impl Connection {
         if let Some(closing) = closing {
             // The client's own end is awaited, for a connection that is dropped with something unread is reset, and the code lost.
             let farewell = async {
+                let is_about_a_message = closing.is_about_a_message();
                 if socket.send(closing.message()).await.is_ok() {
                     while let Some(Ok(_)) = socket.recv().await {}
+                    if is_about_a_message {
+                        pending::<()>().await;
+                    }
                 }
             };
             let _ = timeout(FAREWELL, farewell).await;
@@ -232,8 +236,8 @@ impl Connection {
             _ = ticks.tick() => self.look(socket).await,
             message = socket.recv() => match message {
                 Some(Ok(message)) => self.hear(message, socket).await,
-                // Gone, or not speaking the language: there is nobody to tell.
-                Some(Err(_)) | None => Err(Stop::Lost),
+                Some(Err(error)) => Err(Closing::of_error(&error).map_or(Stop::Lost, Stop::Close)),
+                None => Err(Stop::Lost),
             },
         }
     }

@@ -111,7 +111,12 @@ impl Socket {
 
     /// Whether it can still be said.
     pub(crate) async fn try_say(&mut self, text: &str) -> bool {
-        within("a send", self.stream.send(Message::text(text))).await.is_ok()
+        self.try_send(Message::text(text)).await
+    }
+
+    /// Whether it can still be sent.
+    pub(crate) async fn try_send(&mut self, message: Message) -> bool {
+        within("a send", self.stream.send(message)).await.is_ok()
     }
 
     /// Says that it is the end, and what is answered to that.
