@@ -12,9 +12,8 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use self::prepare::is_heavy;
 pub use self::prepare::{Prepared, Refusal};
-use super::GatewaySchema;
 use super::batch::Batches;
-use super::documents::{Documents, Origin, Unfit, Unfound};
+use super::documents::{Document, Documents, Origin, Unfit, Unfound, Validity};
 use super::error::{Code, nowhere, unrecorded};
 use super::heavy::Heavy;
 use super::hidden::{Hidden, Placement};
@@ -24,6 +23,7 @@ use super::live::{Cause, Change, Topic};
 use super::mutation::Stamp;
 use super::session::{Session, Sessions};
 use super::shown::Showing;
+use super::{GatewaySchema, schema_of_valid_documents};
 use uuid::Uuid;
 
 use crate::domain::clock::Clock;
@@ -40,6 +40,8 @@ const MOST_ERRORS: usize = 20;
 #[derive(Clone)]
 pub struct Executor {
     schema: GatewaySchema,
+    /// The same schema, which validates nothing again.
+    schema_of_valid: GatewaySchema,
     database: Database,
     clock: Clock,
     limits: Limits,
@@ -82,8 +84,19 @@ impl Executor {
         let inputs = Arc::new(Inputs::of(&schema.sdl()));
         let documents = Arc::default();
         let (spending, public_url) = (Spending::unlimited(), PublicUrl::UNKNOWN);
-        let heavy = Heavy::default();
-        Self { schema, database, clock, limits, spending, heavy, inputs, public_url, documents }
+        let (heavy, schema_of_valid) = (Heavy::default(), schema_of_valid_documents());
+        Self {
+            schema,
+            schema_of_valid,
+            database,
+            clock,
+            limits,
+            spending,
+            heavy,
+            inputs,
+            public_url,
+            documents,
+        }
     }
 
     /// The same, knowing documents.
@@ -99,7 +112,7 @@ impl Executor {
             // Validated, and then refused because it asks for no operation: all that may be said against it.
             match answer.errors.first() {
                 Some(error) if !error.message.starts_with("Unknown operation") => return Err(unfit(error)),
-                Some(_) => {}
+                Some(_) => document.validity().found(),
                 None => return Err(Unfit::new(client, id, "it could not be validated")),
             }
         }
@@ -139,9 +152,11 @@ impl Executor {
             return Response::from_errors(vec![refusal]);
         }
         let run = self.keep(run);
+        let schema = self.schema_for(&run.validity);
         // With its first step a document is validated, and what is asked about the schema answered.
-        let execution = self.heavy.begin(is_heavy(&run.graphql.query), self.schema.execute(run.graphql));
+        let execution = self.heavy.begin(is_heavy(&run.graphql.query), schema.execute(run.graphql));
         let response = run.sessions.whole().batches().drive(execution).await;
+        run.validity.note(&response);
         let response = run.ends.end(&run.sessions, response).await;
         let mut response = response.unwrap_or_else(|error| Response::from_errors(vec![error]));
         if let Some(cost) = cost {
@@ -160,11 +175,11 @@ impl Executor {
         self.may_send(&run).await.map_err(|refusal| vec![refusal])?;
         let run = self.keep(run);
         let is_heavy = is_heavy(&run.graphql.query);
-        let mut stream = self.schema.execute_stream(run.graphql);
+        let mut stream = self.schema_for(&run.validity).execute_stream(run.graphql);
         let first = self.heavy.begin(is_heavy, stream.next());
-        let refusal = run.sessions.whole().batches().drive(first).await;
-        let response =
-            run.ends.end(&run.sessions, refusal.unwrap_or_default()).await.map_err(|error| vec![error])?;
+        let refusal = run.sessions.whole().batches().drive(first).await.unwrap_or_default();
+        run.validity.note(&refusal);
+        let response = run.ends.end(&run.sessions, refusal).await.map_err(|error| vec![error])?;
         match topic.get() {
             Some(topic) if response.errors.is_empty() => Ok(*topic),
             // Its one field is left out by `@skip` or `@include`.
@@ -183,7 +198,7 @@ impl Executor {
         let (payer, cost, tells_cost) = (request.subject, request.graphql.cost, request.graphql.tells_cost);
         let run = self.begin(request, Some(Cause::Changed(change)));
         let is_heavy = is_heavy(&run.graphql.query);
-        let mut stream = self.schema.execute_stream(run.graphql);
+        let mut stream = self.schema_for(&run.validity).execute_stream(run.graphql);
         let whole = run.sessions.whole();
         let told = whole.batches().drive(async {
             match whole.signed_in().await {
@@ -238,7 +253,7 @@ impl Executor {
         let showing = Arc::new(Showing::default());
         let session = Session::new(snapshot, Arc::clone(&hidden), Arc::clone(&showing), Batches::default());
         let sessions = Arc::new(Sessions::new(session));
-        let origin = request.graphql.origin;
+        let (origin, validity) = (request.graphql.origin, request.graphql.validity);
         let mut graphql = request
             .graphql
             .request
@@ -248,7 +263,14 @@ impl Executor {
         if let Some(cause) = cause {
             graphql = graphql.data(cause);
         }
-        Run { graphql, origin, keep, sessions, ends: Ends { hidden, showing, request_id, operation } }
+        Run {
+            graphql,
+            origin,
+            validity,
+            keep,
+            sessions,
+            ends: Ends { hidden, showing, request_id, operation },
+        }
     }
 }
 
@@ -256,6 +278,7 @@ impl Executor {
 struct Run {
     graphql: async_graphql::Request,
     origin: Origin,
+    validity: Validity,
     /// Who sent the document with its hash, and that hash.
     keep: Option<(Option<UserId>, String)>,
     sessions: Arc<Sessions>,
@@ -331,12 +354,17 @@ impl Executor {
             || viewer.is_some_and(|viewer| self.documents.may_explore(viewer))
     }
 
+    /// What executes a document: it is validated where it was not before.
+    fn schema_for(&self, validity: &Validity) -> &GatewaySchema {
+        if validity.is_known() { &self.schema_of_valid } else { &self.schema }
+    }
+
     /// Keeps the document of whoever may send it, where it was sent with its hash.
     fn keep(&self, mut run: Run) -> Run {
         if let Some((subject, hash)) = run.keep.take() {
             let text = run.graphql.query.clone();
             if let Ok(parsed) = run.graphql.parsed_query() {
-                self.documents.keep(subject, hash, &text, parsed);
+                self.documents.keep(subject, Document::new(hash, text, parsed.clone(), run.validity.clone()));
             }
         }
         run
@@ -392,6 +420,11 @@ fn with_code(mut error: ServerError, code: &str) -> ServerError {
 mod tests {
     use super::*;
     use serde_json::json;
+    use sqlx::postgres::PgConnectOptions;
+
+    use crate::graphql::documents::Asked;
+    use crate::graphql::schema;
+    use crate::store::scope::PoolSettings;
 
     fn at(path: &[&str]) -> ServerError {
         let path = path.iter().map(|name| PathSegment::Field((*name).to_owned())).collect();
@@ -421,6 +454,31 @@ mod tests {
         assert!(!is_failure(&internal(&["findingChanged", "asset"])));
         assert!(!is_failure(&with_code(at(&["findingChanged"]), "REFETCH")));
         assert!(!is_failure(&at(&["findingChanged"])));
+    }
+
+    /// No rule allows a variable that is not used, and execution does not mind.
+    #[tokio::test]
+    async fn a_document_is_validated_until_it_is_known_to_be_valid() {
+        const INVALID: &str = "query ($unused: Int) { __typename }";
+        let nowhere = Database::new(PgConnectOptions::new().host("/nowhere"), PoolSettings::default());
+        let executor = Executor::new(schema(), nowhere, Clock::System, Limits::default());
+        let run = async |text: &str, validity: &Validity| {
+            let asked = Asked { text: Some(text.to_owned()), ..Asked::default() };
+            let prepared = executor.prepare(asked, async_graphql::Request::new("")).await.unwrap();
+            let graphql = Prepared { validity: validity.clone(), ..prepared };
+            let stamp = Stamp { request: Uuid::nil(), idempotency_key: None };
+            let request = Request { graphql, subject: None, placement: Placement::Errors, stamp };
+            executor.execute(request).await
+        };
+        let validity = Validity::default();
+        for _ in 0..2 {
+            assert!(run(INVALID, &validity).await.is_err());
+            assert!(!validity.is_known());
+        }
+        assert!(run("{ __typename }", &validity).await.is_ok());
+        assert!(validity.is_known());
+        // It is not looked at again.
+        assert!(run(INVALID, &validity).await.is_ok());
     }
 
     #[test]

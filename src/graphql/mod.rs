@@ -24,7 +24,7 @@ pub mod subscription;
 pub mod types;
 
 use async_graphql::connection::PageInfo;
-use async_graphql::{SDLExportOptions, Schema};
+use async_graphql::{SDLExportOptions, Schema, ValidationMode};
 use chrono::{DateTime, Utc};
 use descriptions::Descriptions;
 
@@ -36,7 +36,17 @@ pub type GatewaySchema = Schema<query::Query, mutation::Mutation, subscription::
 /// Builds the schema.
 #[must_use]
 pub fn schema() -> GatewaySchema {
+    validating(ValidationMode::Strict)
+}
+
+/// The same for documents that were found valid before.
+fn schema_of_valid_documents() -> GatewaySchema {
+    validating(ValidationMode::Fast)
+}
+
+fn validating(mode: ValidationMode) -> GatewaySchema {
     Schema::build(query::Query, mutation::Mutation::default(), subscription::SubscriptionRoot)
+        .validation_mode(mode)
         // "Did you mean" would name fields to those who may not know them.
         .disable_suggestions()
         // Ours counts the same before this one does, and answers with a code.

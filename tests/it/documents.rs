@@ -229,6 +229,126 @@ async fn a_document_is_named_once_and_rightly() {
     }
 }
 
+const LIST: &str = "query List($first: Int!, $filter: AccessFilter) {
+    partner { accesses(first: $first, filter: $filter) { totalCount } } }";
+const GRANTS: &str = "mutation Grants($grant: SetPartnerConsentInput!) {
+    recordVisit { userErrors { code } } setPartnerConsent(input: $grant) { userErrors { code } } }";
+const GRANT: &str = "mutation Grant($id: ID!, $consent: PartnerPrivilege = SUPPORT) {
+    recordVisit { userErrors { code } }
+    setPartnerConsent(input: { accessId: $id, consent: $consent }) { userErrors { code } } }";
+
+/// A trusted document was found valid before. What it is given is not, and is answered as if it had come with its text.
+#[tokio::test]
+async fn what_a_trusted_document_is_given_is_held_against_its_types_with_each_request() {
+    let texts = [("list", LIST), ("grants", GRANTS), ("grant", GRANT)];
+    let entries = texts.map(|(id, text)| (id.to_owned(), text.to_owned())).to_vec();
+    let documents =
+        Documents::trusting(BTreeMap::from([("app".to_owned(), entries)]), AdHoc::Everybody).unwrap();
+    let app = App::start_serving(Cast::new().world, documents, Vec::new()).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    let answers = async |id: &str, variables: &Value| {
+        let text = texts.iter().find(|(name, _)| *name == id).unwrap().1;
+        let trusted = post(&admin, json!({ "documentId": id, "variables": variables })).await;
+        // Another text, and so none of the trusted ones.
+        let sent = post(&admin, json!({ "query": format!("{text} #"), "variables": variables })).await;
+        assert_eq!((trusted.status, &trusted.text), (sent.status, &sent.text), "{id} {variables}");
+        trusted
+    };
+    for (id, variables, message) in [
+        ("list", json!({}), "`$first`: a value of type `Int!` is required"),
+        ("list", json!({ "first": null }), "`$first`: a value of type `Int!` is required"),
+        ("list", json!({ "first": "5" }), "`$first`: "),
+        ("list", json!({ "first": [5] }), "`$first`: "),
+        ("list", json!({ "first": 3_000_000_000_u64 }), "`$first`: "),
+        ("list", json!({ "first": 5, "filter": "x" }), "`$filter`: not an object, as `AccessFilter` is one"),
+        (
+            "list",
+            json!({ "first": 5, "filter": { "nothing": 1 } }),
+            "`$filter.nothing`: `AccessFilter` has no such field",
+        ),
+        (
+            "list",
+            json!({ "first": 5, "filter": { "status": ["ACTIVE", "GONE"] } }),
+            "`$filter.status[1]`: not a value of the enumeration `AccessStatus`",
+        ),
+        (
+            "list",
+            json!({ "first": 5, "filter": { "status": [null] } }),
+            "`$filter.status[0]`: a value of type `AccessStatus!` is required",
+        ),
+        ("list", json!({ "first": 5, "filter": { "status": 1 } }), "`$filter.status`: "),
+        ("list", json!({ "first": 5, "filter": { "plan": ["a", 5] } }), "`$filter.plan[1]`: "),
+        ("grants", json!({ "grant": {} }), "`$grant.accessId`: a value of type `ID!` is required"),
+        (
+            "grants",
+            json!({ "grant": { "accessId": "x" } }),
+            "`$grant.consent`: a value of type `PartnerPrivilege!` is required",
+        ),
+        ("grants", json!({ "grant": { "accessId": true, "consent": "NONE" } }), "`$grant.accessId`: "),
+        (
+            "grants",
+            json!({ "grant": { "accessId": "x", "consent": "NONE", "until": "soon" } }),
+            "`$grant.until`: ",
+        ),
+        // A variable may be null where it has a default, and its place may not.
+        (
+            "grant",
+            json!({ "id": "x", "consent": null }),
+            "`input.consent`: a value of type `PartnerPrivilege!` is required",
+        ),
+    ] {
+        // As often as it is asked.
+        for _ in 0..2 {
+            let reply = answers(id, &variables).await;
+            assert_eq!((reply.status, reply.codes()), (200, vec!["BAD_USER_INPUT"]), "{}", reply.text);
+            assert_eq!(reply.body.get("data"), None, "{}", reply.text);
+            let told = reply.body["errors"][0]["message"].as_str().unwrap();
+            assert!(told.starts_with(message), "{variables} {told}");
+        }
+    }
+    let visits: i64 =
+        sqlx::query_scalar("select count(*) from visits").fetch_one(&mut app.owner().await).await.unwrap();
+    assert_eq!(visits, 0);
+    // One value is a list of one, and what may be left out may be null.
+    for filter in
+        [json!(null), json!({}), json!({ "status": "ACTIVE", "plan": null }), json!({ "status": ["ACTIVE"] })]
+    {
+        let reply = answers("list", &json!({ "first": 5, "filter": filter, "unknown": 1 })).await;
+        assert!(
+            reply.body["data"]["partner"]["accesses"]["totalCount"].as_i64().unwrap() > 0,
+            "{}",
+            reply.text
+        );
+    }
+    let reply = answers("grant", &json!({ "id": "x" })).await;
+    // That is what it is given; whether it may be done is another matter.
+    assert_eq!(reply.codes(), ["FORBIDDEN"], "{}", reply.text);
+}
+
+/// What was refused by validation is refused again, however it is asked for.
+#[tokio::test]
+async fn a_document_that_is_not_valid_stays_so() {
+    let app = App::start_serving(Cast::new().world, documents(AdHoc::Everybody), Vec::new()).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    for text in [
+        "query ($unused: Int) { viewer { name } }",
+        "{ viewer { name nothing } }",
+        "{ viewer { name } } fragment Unused on Viewer { name }",
+        "mutation { recordVisit { userErrors { code nothing } } }",
+    ] {
+        let first = post(&admin, json!({ "query": text, "extensions": persisted(text) })).await;
+        assert!(first.codes().iter().all(|code| *code == "GRAPHQL_VALIDATION_FAILED"), "{}", first.text);
+        assert_eq!(first.body.get("data"), None, "{}", first.text);
+        for body in [
+            json!({ "extensions": persisted(text) }),
+            json!({ "documentId": format!("sha256:{}", hash(text)) }),
+            json!({ "query": text, "extensions": persisted(text) }),
+        ] {
+            assert_eq!(post(&admin, body.clone()).await.text, first.text, "{body}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_documents_of_the_repository_are_all_trusted() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/trusted-documents");

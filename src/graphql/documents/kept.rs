@@ -54,10 +54,12 @@ impl Kept {
 mod tests {
     use async_graphql::parser::parse_query;
 
+    use super::super::Validity;
     use super::*;
 
     fn document(text: &str) -> Arc<Document> {
-        Arc::new(Document { id: String::new(), text: text.to_owned(), parsed: parse_query("{ a }").unwrap() })
+        let parsed = parse_query("{ a }").unwrap();
+        Arc::new(Document::new(String::new(), text.to_owned(), parsed, Validity::default()))
     }
 
     #[test]

@@ -11,10 +11,11 @@ mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
-use async_graphql::{ErrorExtensionValues, ServerError};
+use async_graphql::{ErrorExtensionValues, Response, ServerError};
 use sha2::{Digest as _, Sha256};
 
 use self::kept::Kept;
@@ -42,7 +43,13 @@ pub struct Document {
     id: String,
     text: String,
     parsed: ExecutableDocument,
+    validity: Validity,
 }
+
+/// Whether a document is known to be valid, for all who hold it: found out once, with the first execution that was not refused. What its
+/// variables are given is no part of it.
+#[derive(Clone, Debug, Default)]
+pub struct Validity(Arc<AtomicBool>);
 
 /// Which document a client asks for.
 #[derive(Clone, Debug, Default)]
@@ -159,7 +166,7 @@ impl Documents {
                     message: error.to_string(),
                 })?;
                 let hash = sha256(&text);
-                let document = Arc::new(Document { id: id.clone(), text, parsed });
+                let document = Arc::new(Document::new(id.clone(), text, parsed, Validity::default()));
                 of_client.insert(hash, Arc::clone(&document));
                 of_client.insert(id, document);
             }
@@ -209,16 +216,9 @@ impl Documents {
         Ok((Source::Text(text), Origin::AdHoc))
     }
 
-    /// Keeps a document that was sent with its hash, for the one who sent it, and may.
-    pub(super) fn keep(
-        &self,
-        subject: Option<UserId>,
-        hash: String,
-        text: &str,
-        parsed: &ExecutableDocument,
-    ) {
-        let document = Document { id: hash.clone(), text: text.to_owned(), parsed: parsed.clone() };
-        self.kept.insert((subject, hash), Arc::new(document));
+    /// Keeps a document that was sent with its hash, which is its id, for the one who sent it, and may.
+    pub(super) fn keep(&self, subject: Option<UserId>, document: Document) {
+        self.kept.insert((subject, document.id.clone()), Arc::new(document));
     }
 
     /// Whether everybody may send documents of their own.
@@ -258,19 +258,52 @@ impl Documents {
 }
 
 impl Source {
-    /// Lays the document into a request.
-    pub(super) fn lay_into(self, request: &mut async_graphql::Request) {
+    /// Lays the document into a request, and says what is known of it.
+    pub(super) fn lay_into(self, request: &mut async_graphql::Request) -> Validity {
         match self {
-            Self::Text(text) => request.query = text,
+            Self::Text(text) => {
+                request.query = text;
+                Validity::default()
+            }
             Self::Parsed(document) => {
                 request.query.clone_from(&document.text);
                 request.set_parsed_query(document.parsed.clone());
+                document.validity.clone()
             }
         }
     }
 }
 
+impl Validity {
+    /// Whether it is valid, as far as is known.
+    pub(super) fn is_known(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// It is.
+    pub(super) fn found(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Learns from an answer: an error of validation is one of the whole request.
+    pub(super) fn note(&self, answer: &Response) {
+        if answer.errors.iter().all(|error| !error.path.is_empty()) {
+            self.found();
+        }
+    }
+}
+
 impl Document {
+    /// A document by its id.
+    pub(super) fn new(id: String, text: String, parsed: ExecutableDocument, validity: Validity) -> Self {
+        Self { id, text, parsed, validity }
+    }
+
+    /// What is known of it.
+    pub(super) const fn validity(&self) -> &Validity {
+        &self.validity
+    }
+
     /// A request that asks for no operation of it: executed, it is validated and nothing else.
     pub(super) fn to_validate(&self) -> async_graphql::Request {
         let mut request = async_graphql::Request::new(self.text.clone()).operation_name("");

@@ -73,7 +73,8 @@ fn what_was_sent_before_is_found_by_whoever_sent_it_alone() {
         ..by_hash(&hash, None)
     };
     assert_eq!(found(&documents, ask(mine, None)), Err(Unfound::Hash));
-    documents.keep(mine, hash.clone(), OTHER, &parse_query(OTHER).unwrap());
+    let parsed = parse_query(OTHER).unwrap();
+    documents.keep(mine, Document::new(hash.clone(), OTHER.to_owned(), parsed, Validity::default()));
     assert_eq!(found(&documents, ask(mine, None)), Ok((OTHER.to_owned(), Origin::AdHoc)));
     assert_eq!(found(&documents, ask(None, None)), Err(Unfound::Hash));
     assert_eq!(found(&documents, ask(Some(UserId(Uuid::from_u128(2))), None)), Err(Unfound::Hash));

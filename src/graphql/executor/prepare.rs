@@ -2,10 +2,10 @@
 
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Name, ServerError, Value, Variables};
-
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::super::documents::{Asked, Origin};
+use super::super::documents::{Asked, Origin, Validity};
 use super::super::heavy::LIGHT;
 use super::super::limits::{Exhausted, Payer, Standing, object, price_of_refusal};
 use super::{Executor, with_code};
@@ -18,6 +18,7 @@ const LONGEST_LINE: usize = 200;
 pub struct Prepared {
     pub(super) request: async_graphql::Request,
     pub(super) origin: Origin,
+    pub(super) validity: Validity,
     /// The hash that came with its text, where that is to be kept.
     pub(super) hash: Option<String>,
     /// What one execution of it costs.
@@ -85,10 +86,10 @@ impl Prepared {
         }
     }
 
-    /// Everything that the answer to it depends on beside who asks, when, and where denials are told: documents, operations and variables that
-    /// are the same have the same.
+    /// Everything that the answer to it depends on beside who asks, when, and where denials are told, as a SHA-256: documents, operations and
+    /// variables that are the same have the same.
     #[must_use]
-    pub fn identity(&self) -> String {
+    pub fn identity(&self) -> [u8; 32] {
         let Self { request, origin, tells_cost, .. } = self;
         let operation = request.operation_name.as_deref().map_or(Value::Null, Value::from);
         let parts = [
@@ -99,7 +100,8 @@ impl Prepared {
             Value::from(request.query.as_str()),
         ];
         // What cannot be written is like nothing else.
-        serde_json::to_string(&parts).unwrap_or_else(|_| Uuid::new_v4().to_string())
+        let text = serde_json::to_string(&parts).unwrap_or_else(|_| Uuid::new_v4().to_string());
+        Sha256::digest(text).into()
     }
 
     /// The same request once more, for the next event of a stream: parsed and held against the limits once.
@@ -111,7 +113,7 @@ impl Prepared {
         if let Ok(document) = self.request.parsed_query() {
             again.set_parsed_query(document.clone());
         }
-        Self { request: again, hash: self.hash.take(), ..*self }
+        Self { request: again, hash: self.hash.take(), validity: self.validity.clone(), ..*self }
     }
 }
 
@@ -172,8 +174,8 @@ impl Executor {
 
     fn found(&self, asked: Asked, mut request: async_graphql::Request) -> Result<Prepared, ServerError> {
         let (source, origin) = self.documents.find(asked)?;
-        source.lay_into(&mut request);
-        self.checked(request, origin)
+        let validity = source.lay_into(&mut request);
+        Ok(Prepared { validity, ..self.checked(request, origin)? })
     }
 
     pub(super) fn checked(
@@ -191,7 +193,18 @@ impl Executor {
             checked.map(|()| cost)
         });
         match checked {
-            Ok(cost) => Ok(Prepared { request, origin, hash: None, cost, standing: None, tells_cost: false }),
+            Ok(cost) => {
+                let validity = Validity::default();
+                Ok(Prepared {
+                    request,
+                    origin,
+                    validity,
+                    hash: None,
+                    cost,
+                    standing: None,
+                    tells_cost: false,
+                })
+            }
             Err(error) => Err(with_code(short(error), "GRAPHQL_PARSE_FAILED")),
         }
     }

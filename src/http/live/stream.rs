@@ -72,7 +72,7 @@ pub(super) struct Stream {
     app: App,
     asked: Asked,
     /// What its document, operation and variables come to.
-    identity: Arc<str>,
+    identity: [u8; 32],
     listening: Listening,
     failures: u32,
 }
@@ -93,7 +93,7 @@ impl Stream {
             // What became of its user before it listened is noticed by this look.
             listening.put_back(Change::User);
         }
-        let identity = asked.graphql.identity().into();
+        let identity = asked.graphql.identity();
         Ok(Self { app: app.clone(), asked, identity, listening, failures: 0 })
     }
 
@@ -163,7 +163,7 @@ impl Stream {
             let _turn = self.app.live.live.turn().await;
             return check(&self.app, pass).await.map(|()| Some(None));
         }
-        let (asked, placement) = (Arc::clone(&self.identity), self.asked.placement);
+        let (asked, placement) = (self.identity, self.asked.placement);
         match self.app.live.together.join(Same { user: pass.user, asked, placement, change }) {
             Joined::First(first) => {
                 // Whoever asks again and again takes turns with the others, and leaves connections for requests.

@@ -21,7 +21,7 @@ pub(super) struct Same {
     /// Who listens.
     pub(super) user: UserId,
     /// What everything else that an answer depends on comes to: `Prepared::identity`.
-    pub(super) asked: Arc<str>,
+    pub(super) asked: [u8; 32],
     /// Where denials are told.
     pub(super) placement: Placement,
     /// What has changed.
@@ -97,7 +97,7 @@ mod tests {
     fn same(user: u128) -> Same {
         Same {
             user: UserId(Uuid::from_u128(user)),
-            asked: "a".into(),
+            asked: [0; 32],
             placement: Placement::Errors,
             change: Change::Anything,
         }

@@ -190,7 +190,7 @@ pub(crate) fn documents() -> Vec<Hostile> {
         document("an argument twice", "{ node(id: \"a\", id: \"b\") { id } }", "GRAPHQL_VALIDATION_FAILED"),
         document(
             "a variable twice",
-            "query ($a: ID!, $a: ID!) { node(id: $a) { id } }",
+            "query ($a: ID = 1, $a: ID = 1) { node(id: $a) { id } }",
             "GRAPHQL_VALIDATION_FAILED",
         ),
         document(
