@@ -13,8 +13,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use self::prepare::is_heavy;
 pub use self::prepare::{Prepared, Refusal};
 use super::batch::Batches;
-use super::documents::{Document, Documents, Origin, Unfit, Unfound, Validity};
-use super::error::{Code, nowhere, unrecorded};
+use super::documents::{Document, Documents, Origin, Unfit, Unfound, Validity, to_validate};
+use super::error::{Code, coded, nowhere, unrecorded};
 use super::heavy::Heavy;
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
@@ -39,9 +39,10 @@ const MOST_ERRORS: usize = 20;
 /// Executes requests against one database.
 #[derive(Clone)]
 pub struct Executor {
+    /// Validates documents, and executes none.
+    validator: GatewaySchema,
+    /// The same schema, which executes what is known to be valid.
     schema: GatewaySchema,
-    /// The same schema, which validates nothing again.
-    schema_of_valid: GatewaySchema,
     database: Database,
     clock: Clock,
     limits: Limits,
@@ -80,23 +81,12 @@ pub enum Event {
 impl Executor {
     /// An executor over a database, for which queries cost nothing.
     #[must_use]
-    pub fn new(schema: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
-        let inputs = Arc::new(Inputs::of(&schema.sdl()));
+    pub fn new(validator: GatewaySchema, database: Database, clock: Clock, limits: Limits) -> Self {
+        let inputs = Arc::new(Inputs::of(&validator.sdl()));
         let documents = Arc::default();
         let (spending, public_url) = (Spending::unlimited(), PublicUrl::UNKNOWN);
-        let (heavy, schema_of_valid) = (Heavy::default(), schema_of_valid_documents());
-        Self {
-            schema,
-            schema_of_valid,
-            database,
-            clock,
-            limits,
-            spending,
-            heavy,
-            inputs,
-            public_url,
-            documents,
-        }
+        let (heavy, schema) = (Heavy::default(), schema_of_valid_documents());
+        Self { validator, schema, database, clock, limits, spending, heavy, inputs, public_url, documents }
     }
 
     /// The same, knowing documents.
@@ -105,16 +95,13 @@ impl Executor {
     /// The first trusted document that the schema or a limit does not allow.
     pub async fn trusting(self, documents: Documents) -> Result<Self, Unfit> {
         for (client, id, document) in documents.all() {
-            let unfit = |error: &ServerError| Unfit::new(client, id, error.message.clone());
-            let prepared =
-                self.checked(document.to_validate(), Origin::Trusted).map_err(|error| unfit(&error))?;
-            let answer = self.schema.execute(prepared.request).await;
-            // Validated, and then refused because it asks for no operation: all that may be said against it.
-            match answer.errors.first() {
-                Some(error) if !error.message.starts_with("Unknown operation") => return Err(unfit(error)),
-                Some(_) => document.validity().found(),
-                None => return Err(Unfit::new(client, id, "it could not be validated")),
+            let unfit = |error: ServerError| Unfit::new(client, id, error.message);
+            let request = self.checked(document.to_validate(), Origin::Trusted).map_err(unfit)?.request;
+            if let Some(error) = self.validate(request).await.err().into_iter().flatten().next() {
+                return Err(unfit(error));
             }
+            self.inputs.check_document(document.parsed()).map_err(unfit)?;
+            document.validity().found();
         }
         Ok(Self { documents: Arc::new(documents), ..self })
     }
@@ -151,12 +138,16 @@ impl Executor {
         if let Err(refusal) = self.may_send(&run).await {
             return Response::from_errors(vec![refusal]);
         }
-        let run = self.keep(run);
-        let schema = self.schema_for(&run.validity);
-        // With its first step a document is validated, and what is asked about the schema answered.
-        let execution = self.heavy.begin(is_heavy(&run.graphql.query), schema.execute(run.graphql));
-        let response = run.sessions.whole().batches().drive(execution).await;
-        run.validity.note(&response);
+        let mut run = self.keep(run);
+        let is_heavy = is_heavy(&run.graphql.query);
+        let response = match self.heavy.begin(is_heavy, self.examine(&mut run)).await {
+            // With its first step what is asked about the schema is answered.
+            Ok(()) => {
+                let execution = self.heavy.begin(is_heavy, self.schema.execute(run.graphql));
+                run.sessions.whole().batches().drive(execution).await
+            }
+            Err(errors) => Response::from_errors(errors),
+        };
         let response = run.ends.end(&run.sessions, response).await;
         let mut response = response.unwrap_or_else(|error| Response::from_errors(vec![error]));
         if let Some(cost) = cost {
@@ -173,22 +164,24 @@ impl Executor {
         let topic = Arc::default();
         let run = self.begin(request, Some(Cause::Opened(Arc::clone(&topic))));
         self.may_send(&run).await.map_err(|refusal| vec![refusal])?;
-        let run = self.keep(run);
+        let mut run = self.keep(run);
         let is_heavy = is_heavy(&run.graphql.query);
-        let mut stream = self.schema_for(&run.validity).execute_stream(run.graphql);
-        let first = self.heavy.begin(is_heavy, stream.next());
-        let refusal = run.sessions.whole().batches().drive(first).await.unwrap_or_default();
-        run.validity.note(&refusal);
-        let response = run.ends.end(&run.sessions, refusal).await.map_err(|error| vec![error])?;
-        match topic.get() {
-            Some(topic) if response.errors.is_empty() => Ok(*topic),
-            // Its one field is left out by `@skip` or `@include`.
-            _ if response.errors.is_empty() => {
-                let error = ServerError::new("the subscription selects nothing", None);
-                Err(vec![with_code(error, "BAD_USER_INPUT")])
+        let refusal = match self.heavy.begin(is_heavy, self.examine(&mut run)).await {
+            Ok(()) => {
+                let mut stream = self.schema.execute_stream(run.graphql);
+                let first = self.heavy.begin(is_heavy, stream.next());
+                run.sessions.whole().batches().drive(first).await.unwrap_or_default()
             }
-            _ => Err(response.errors),
+            Err(errors) => Response::from_errors(errors),
+        };
+        let response = run.ends.end(&run.sessions, refusal).await.map_err(|error| vec![error])?;
+        if !response.errors.is_empty() {
+            return Err(response.errors);
         }
+        // Its one field is left out by `@skip` or `@include`.
+        let nothing =
+            || with_code(ServerError::new("the subscription selects nothing", None), "BAD_USER_INPUT");
+        topic.get().copied().ok_or_else(|| vec![nothing()])
     }
 
     /// Tells a stream a change: one execution, in a snapshot and with a viewer of its own (GraphQL, section 6.2.3.2). What is told
@@ -198,7 +191,9 @@ impl Executor {
         let (payer, cost, tells_cost) = (request.subject, request.graphql.cost, request.graphql.tells_cost);
         let run = self.begin(request, Some(Cause::Changed(change)));
         let is_heavy = is_heavy(&run.graphql.query);
-        let mut stream = self.schema_for(&run.validity).execute_stream(run.graphql);
+        // What it is given was looked at when it was opened.
+        let schema = if run.validity.is_known() { &self.schema } else { &self.validator };
+        let mut stream = schema.execute_stream(run.graphql);
         let whole = run.sessions.whole();
         let told = whole.batches().drive(async {
             match whole.signed_in().await {
@@ -354,9 +349,30 @@ impl Executor {
             || viewer.is_some_and(|viewer| self.documents.may_explore(viewer))
     }
 
-    /// What executes a document: it is validated where it was not before.
-    fn schema_for(&self, validity: &Validity) -> &GatewaySchema {
-        if validity.is_known() { &self.schema_of_valid } else { &self.schema }
+    /// Validates a document, unless it is known to be valid, and looks at what it is given. After that it may be executed.
+    async fn examine(&self, run: &mut Run) -> Result<(), Vec<ServerError>> {
+        let graphql = &mut run.graphql;
+        let (text, chosen) = (graphql.query.clone(), graphql.operation_name.take());
+        let variables = std::mem::take(&mut graphql.variables);
+        let document = graphql.parsed_query().map_err(|error| vec![error])?;
+        if !run.validity.is_known() {
+            self.validate(to_validate(text, document.clone())).await?;
+            run.validity.found();
+        }
+        self.inputs.check(document, chosen.as_deref(), &variables).map_err(|error| vec![error])?;
+        (graphql.operation_name, graphql.variables) = (chosen, variables);
+        Ok(())
+    }
+
+    /// Validates the document of a request that asks for no operation of it.
+    async fn validate(&self, request: async_graphql::Request) -> Result<(), Vec<ServerError>> {
+        let errors = self.validator.execute(request).await.errors;
+        match errors.first() {
+            // All that may be said against it.
+            Some(error) if error.message.starts_with("Unknown operation") => Ok(()),
+            Some(_) => Err(errors),
+            None => Err(vec![nowhere(coded(Code::Internal, "the document could not be validated"))]),
+        }
     }
 
     /// Keeps the document of whoever may send it, where it was sent with its hash.

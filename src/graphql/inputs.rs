@@ -1,20 +1,23 @@
-//! Refuses inputs that are not what the schema takes, before anything of a request is done.
+//! Refuses what a document or its variables give and the schema does not take, before anything of it is done.
 //!
-//! The specification coerces the values of variables before it executes (section 6.1.2), and so does this: for documents that were found
-//! valid before nothing else looks at them. Arguments it coerces field by field (section 6.4.1); for mutations that is too late, for
-//! those before would be done by then, and an answer without data would hide it. So what mutations are given is looked at here, too.
+//! The specification coerces the values of variables before it executes (section 6.1.2) and arguments field by field (section 6.4.1). Of
+//! mutations those before would be done by then, and an answer without data would hide it; so arguments are looked at here as well. And
+//! async-graphql's validation passes over an argument that has a variable in it as long as nothing is given for that.
 
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
-    BaseType, ExecutableDocument, Field, InputValueDefinition, OperationDefinition, OperationType, Selection,
-    SelectionSet, Type, TypeKind, TypeSystemDefinition, VariableDefinition,
+    BaseType, ExecutableDocument, Field, FieldDefinition, InputValueDefinition, InterfaceType, ObjectType,
+    OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeKind, TypeSystemDefinition,
+    VariableDefinition,
 };
 use async_graphql::{
     ErrorExtensionValues, ID, InputType, InputValueError, InputValueResult, Name, Pos, Positioned,
     ScalarType, ServerError, Value, Variables,
 };
+use axum::body::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::scalars::{Date, Decimal};
@@ -36,12 +39,23 @@ enum Kind {
     Object(Taken),
 }
 
+/// A field: what it takes, and the name of the type of what it answers.
+#[derive(Debug)]
+struct Selectable {
+    taken: Taken,
+    answers: String,
+}
+
 /// What the schema takes.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
-    mutations: HashMap<String, Taken>,
+    /// By the name of the object or interface, and of the field.
+    fields: HashMap<String, HashMap<String, Selectable>>,
     kinds: HashMap<String, Kind>,
 }
+
+/// How much of a place is told: the names in it are the client's own.
+const LONGEST_PATH: usize = 200;
 
 /// Where a value is not what is expected, and why.
 #[derive(Debug)]
@@ -61,7 +75,12 @@ impl Misfit {
     }
 
     fn at(self, pos: Pos) -> ServerError {
-        let mut error = ServerError::new(format!("`{}`: {}", self.path, self.why), Some(pos));
+        let Self { mut path, why } = self;
+        if let Some((end, _)) = path.char_indices().nth(LONGEST_PATH) {
+            path.truncate(end);
+            path.push('…');
+        }
+        let mut error = ServerError::new(format!("`{path}`: {why}"), Some(pos));
         error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", "BAD_USER_INPUT");
         error
     }
@@ -73,6 +92,22 @@ fn taken(definitions: Vec<Positioned<InputValueDefinition>>) -> Taken {
         (name.node.to_string(), Expected { ty: ty.node, has_default: default_value.is_some() })
     };
     definitions.into_iter().map(pair).collect()
+}
+
+fn named(ty: &Type) -> &str {
+    match &ty.base {
+        BaseType::Named(name) => name,
+        BaseType::List(inner) => named(inner),
+    }
+}
+
+fn selectable(fields: Vec<Positioned<FieldDefinition>>) -> HashMap<String, Selectable> {
+    let pair = |field: Positioned<FieldDefinition>| {
+        let FieldDefinition { name, arguments, ty, .. } = field.node;
+        let answers = named(&ty.node).to_owned();
+        (name.node.to_string(), Selectable { taken: taken(arguments), answers })
+    };
+    fields.into_iter().map(pair).collect()
 }
 
 impl Inputs {
@@ -92,73 +127,108 @@ impl Inputs {
                 TypeKind::InputObject(object) => {
                     inputs.kinds.insert(name, Kind::Object(taken(object.fields)));
                 }
-                TypeKind::Object(object) if name == "Mutation" => {
-                    let fields = object.fields.into_iter().map(|field| field.node);
-                    inputs.mutations =
-                        fields.map(|field| (field.name.node.to_string(), taken(field.arguments))).collect();
+                TypeKind::Object(ObjectType { fields, .. })
+                | TypeKind::Interface(InterfaceType { fields, .. }) => {
+                    inputs.fields.insert(name, selectable(fields));
                 }
-                _ => {}
+                TypeKind::Scalar | TypeKind::Union(_) => {}
             }
         }
         inputs
     }
 
-    /// Refuses a request of which a variable is not what its operation declares, or a mutation is given what it does not take.
+    /// Refuses a request of a valid document where a variable is not what its operation declares, or a field is given what it does not take.
+    /// Where none of several operations is chosen nothing is looked at, for nothing is done.
     ///
     /// # Errors
     /// The first such input.
     pub(super) fn check(
         &self,
         document: &ExecutableDocument,
-        operation: Option<&str>,
+        chosen: Option<&str>,
         variables: &Variables,
     ) -> Result<(), ServerError> {
-        for (name, definition) in document.operations.iter() {
-            if operation.is_some() && name.map(Name::as_str) != operation {
-                continue;
-            }
-            for variable in &definition.node.variable_definitions {
-                self.check_variable(&variable.node, variables).map_err(|misfit| misfit.at(variable.pos))?;
-            }
-            if definition.node.ty == OperationType::Mutation {
-                let asked = Asked { inputs: self, document, operation: &definition.node, variables };
-                asked.check(&definition.node.selection_set.node)?;
-            }
+        let mut operations = document
+            .operations
+            .iter()
+            .filter(|(name, _)| chosen.is_none_or(|chosen| name.is_some_and(|name| name == chosen)));
+        let (Some((_, operation)), None) = (operations.next(), operations.next()) else { return Ok(()) };
+        for variable in &operation.node.variable_definitions {
+            self.check_variable(&variable.node, variables).map_err(|misfit| misfit.at(variable.pos))?;
         }
-        Ok(())
+        self.check_operation(document, &operation.node, Some(variables))
+    }
+
+    /// Refuses a valid document of which a field is given what it does not take, whatever its variables are.
+    ///
+    /// # Errors
+    /// The first such input.
+    pub(super) fn check_document(&self, document: &ExecutableDocument) -> Result<(), ServerError> {
+        let mut operations = document.operations.iter();
+        operations.try_for_each(|(_, operation)| self.check_operation(document, &operation.node, None))
     }
 
     fn check_variable(&self, definition: &VariableDefinition, variables: &Variables) -> Result<(), Misfit> {
-        let VariableDefinition { name, var_type, default_value, .. } = definition;
-        let given = variables.get(&name.node).or(default_value.as_ref().map(|value| &value.node));
-        match given {
+        let VariableDefinition { name, var_type, .. } = definition;
+        match value_of(definition, variables) {
             Some(value) => self.fits(&var_type.node, value),
             None if var_type.node.nullable => Ok(()),
             None => Err(missing(&var_type.node)),
         }
         .map_err(|misfit| misfit.within(format_args!("${}", name.node)))
     }
+
+    fn check_operation(
+        &self,
+        document: &ExecutableDocument,
+        operation: &OperationDefinition,
+        variables: Option<&Variables>,
+    ) -> Result<(), ServerError> {
+        let is_null = |definition: &VariableDefinition| {
+            variables.is_some_and(|given| value_of(definition, given) == Some(&Value::Null))
+        };
+        let definitions = operation.variable_definitions.iter().map(|definition| &definition.node);
+        let nulls =
+            definitions.filter(|definition| is_null(definition)).map(|null| &null.name.node).collect();
+        let root = match operation.ty {
+            OperationType::Query => "Query",
+            OperationType::Mutation => "Mutation",
+            OperationType::Subscription => "Subscription",
+        };
+        Asked { inputs: self, document, nulls }.check(&operation.selection_set.node, root)
+    }
 }
+
+/// What a variable is given, or is by default.
+fn value_of<'v>(definition: &'v VariableDefinition, variables: &'v Variables) -> Option<&'v Value> {
+    variables.get(&definition.name.node).or(definition.default_value.as_ref().map(|value| &value.node))
+}
+
+/// A variable in its place: validation has held its type against that. No document and no JSON can write this.
+const VARIABLE: Value = Value::Binary(Bytes::new());
 
 /// One operation.
 struct Asked<'d> {
     inputs: &'d Inputs,
     document: &'d ExecutableDocument,
-    operation: &'d OperationDefinition,
-    variables: &'d Variables,
+    /// The variables that are null. With a default they may stand where null may not (section 5.8.5).
+    nulls: HashSet<&'d Name>,
 }
 
 impl Asked<'_> {
     /// How often fragments are expanded the document's limits bound.
-    fn check(&self, selections: &SelectionSet) -> Result<(), ServerError> {
+    fn check(&self, selections: &SelectionSet, of: &str) -> Result<(), ServerError> {
         for selection in &selections.items {
             match &selection.node {
-                Selection::Field(field) => self.check_field(&field.node)?,
-                Selection::InlineFragment(fragment) => self.check(&fragment.node.selection_set.node)?,
+                Selection::Field(field) => self.check_field(&field.node, of)?,
+                Selection::InlineFragment(fragment) => {
+                    let on = fragment.node.type_condition.as_ref().map_or(of, |on| on.node.on.node.as_str());
+                    self.check(&fragment.node.selection_set.node, on)?;
+                }
                 Selection::FragmentSpread(spread) => {
-                    // One that is not defined is validation's to refuse.
                     if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
-                        self.check(&fragment.node.selection_set.node)?;
+                        let on = fragment.node.type_condition.node.on.node.as_str();
+                        self.check(&fragment.node.selection_set.node, on)?;
                     }
                 }
             }
@@ -166,24 +236,22 @@ impl Asked<'_> {
         Ok(())
     }
 
-    fn check_field(&self, field: &Field) -> Result<(), ServerError> {
-        let Some(taken) = self.inputs.mutations.get(field.name.node.as_str()) else { return Ok(()) };
+    fn check_field(&self, field: &Field, of: &str) -> Result<(), ServerError> {
+        // What every type has, and what is asked about the schema, is async-graphql's own.
+        let selectable = self.inputs.fields.get(of).and_then(|fields| fields.get(field.name.node.as_str()));
+        let Some(Selectable { taken, answers }) = selectable else { return Ok(()) };
         for (name, value) in &field.arguments {
             let Some(expected) = taken.get(name.node.as_str()) else { continue };
-            // A variable that is not there is nothing at all.
             let value = value.node.clone().into_const_with(|variable| {
-                let given = self.variables.get(&variable).cloned();
-                let own = self.operation.variable_definitions.iter();
-                let mut own = own.filter(|definition| definition.node.name.node == variable);
-                let default = || own.next()?.node.default_value.as_ref().map(|value| value.node.clone());
-                Ok::<_, std::convert::Infallible>(given.or_else(default).unwrap_or(Value::Null))
+                let is_null = self.nulls.contains(&variable);
+                Ok::<_, Infallible>(if is_null { Value::Null } else { VARIABLE })
             });
             let Ok(value) = value;
             self.inputs
                 .fits(&expected.ty, &value)
                 .map_err(|misfit| misfit.within(&name.node).at(name.pos))?;
         }
-        Ok(())
+        self.check(&field.selection_set.node, answers)
     }
 }
 
@@ -191,6 +259,8 @@ impl Inputs {
     /// Whether a value can be coerced to a type (GraphQL, section 3).
     fn fits(&self, ty: &Type, value: &Value) -> Result<(), Misfit> {
         match (&ty.base, value) {
+            // A variable.
+            (_, Value::Binary(_)) => Ok(()),
             (_, Value::Null) if ty.nullable => Ok(()),
             (_, Value::Null) => Err(missing(ty)),
             (BaseType::List(inner), Value::List(items)) => {
@@ -253,7 +323,7 @@ fn fits_scalar(name: &str, value: &Value) -> Result<(), Misfit> {
         "DateTime" => read::<DateTime<Utc>>(value),
         "Date" => read::<Date>(value),
         "Decimal" => read::<Decimal>(value),
-        // That the schema takes no others tests hold; of a type that there is not validation tells.
+        // That the schema takes no others tests hold.
         _ => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use posture_gateway::domain::ids::UserId;
 use posture_gateway::graphql::documents::{AdHoc, Documents, manifest};
 use posture_gateway::graphql::limits::Limits;
 use posture_gateway::graphql::{Executor, schema};
@@ -14,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::live::model;
 use crate::support::app::{App, Client, Reply};
 use crate::support::cast::{Cast, Persona};
-use crate::support::live::{Events, Socket};
+use crate::support::live::{Events, Socket, quiet};
 
 const HOME: &str = "query Home { viewer { name } }";
 const VISIT: &str = "mutation Visit { recordVisit { userErrors { code } } }";
@@ -98,7 +99,15 @@ async fn whoever_may_not_explore_runs_nothing_else() {
         }
     }
     let anyone = app.anonymous();
-    assert_eq!(post(&anyone, json!({ "query": OTHER })).await.codes(), ["TRUSTED_DOCUMENT_REQUIRED"]);
+    let refused = post(&anyone, json!({ "query": OTHER })).await;
+    assert_eq!(refused.codes(), ["TRUSTED_DOCUMENT_REQUIRED"]);
+    // Nothing is said of the schema, not even by what is wrong.
+    for variables in [json!({}), json!({ "grant": {} }), json!({ "grant": { "nothing": 1 } })] {
+        for text in [GRANTS, "query Grant($grant: SetPartnerConsentInput) { nothing }"] {
+            let reply = post(&anyone, json!({ "query": text, "variables": variables })).await;
+            assert_eq!(reply.text, refused.text);
+        }
+    }
     assert_eq!(post(&anyone, json!({ "documentId": "home" })).await.text, r#"{"data":{"viewer":null}}"#);
     // A mutation that may not be sent is not done.
     let admin = app.sign_in(Persona::PartnerAdmin);
@@ -202,6 +211,35 @@ async fn a_trusted_stream_opens_by_its_id_over_both_transports() {
     assert_eq!((socket.event("a").await, events.event().await), (told.clone(), told));
 }
 
+/// Whether they may send documents of their own is asked again with each event.
+#[tokio::test]
+async fn who_may_not_explore_any_more_is_told_nothing_by_a_stream_of_their_own() {
+    let cast = Cast::new();
+    let (access, user) = (cast.acme.access, UserId::from(Persona::FullPortalAdmin));
+    let ad_hoc = AdHoc::Only(vec![Caller::CustomerAdmin]);
+    let app = App::start_serving(cast.world, documents(ad_hoc), Vec::new()).await;
+    let mut socket = Socket::sign_in(&app, Persona::FullPortalAdmin).await;
+    socket.subscribe("own", "subscription { accessChanged { operatingModel } }").await;
+    socket
+        .say(&json!({ "type": "subscribe", "id": "trusted", "payload": { "documentId": "changes" } }))
+        .await;
+    assert_eq!(socket.hears_before_pong().await, [] as [&str; 0]);
+    let change = format!("update accesses set version = version + 1 where id = '{access}'");
+    let role = |role: &str| format!("update customer_users set role = '{role}' where user_id = '{user}'");
+    app.as_owner(&role("READ_ONLY")).await;
+    for _ in 0..2 {
+        app.as_owner(&change).await;
+        assert!(socket.event("trusted").await["data"]["accessChanged"].is_object());
+    }
+    quiet(&app).await;
+    assert_eq!(socket.hears_before_pong().await, [] as [&str; 0]);
+    app.as_owner(&role("ADMIN")).await;
+    app.as_owner(&change).await;
+    let mut told = [socket.hears().await, socket.hears().await];
+    told.sort();
+    assert!(told[0].contains(r#""id":"own""#) && told[1].contains(r#""id":"trusted""#), "{told:?}");
+}
+
 #[tokio::test]
 async fn a_document_is_named_once_and_rightly() {
     let app = strict().await;
@@ -236,11 +274,15 @@ const GRANTS: &str = "mutation Grants($grant: SetPartnerConsentInput!) {
 const GRANT: &str = "mutation Grant($id: ID!, $consent: PartnerPrivilege = SUPPORT) {
     recordVisit { userErrors { code } }
     setPartnerConsent(input: { accessId: $id, consent: $consent }) { userErrors { code } } }";
+const MONTH: &str = r#"mutation Month($month: Date = "2026-10-01") {
+    recordVisit { viewer { partner { billing(month: $month) { month } } } } }"#;
+const NODE: &str =
+    r#"query Node($id: ID = "x") { ...Thing } fragment Thing on Query { node(id: $id) { id } }"#;
 
 /// A trusted document was found valid before. What it is given is not, and is answered as if it had come with its text.
 #[tokio::test]
 async fn what_a_trusted_document_is_given_is_held_against_its_types_with_each_request() {
-    let texts = [("list", LIST), ("grants", GRANTS), ("grant", GRANT)];
+    let texts = [("list", LIST), ("grants", GRANTS), ("grant", GRANT), ("month", MONTH), ("node", NODE)];
     let entries = texts.map(|(id, text)| (id.to_owned(), text.to_owned())).to_vec();
     let documents =
         Documents::trusting(BTreeMap::from([("app".to_owned(), entries)]), AdHoc::Everybody).unwrap();
@@ -296,6 +338,9 @@ async fn what_a_trusted_document_is_given_is_held_against_its_types_with_each_re
             json!({ "id": "x", "consent": null }),
             "`input.consent`: a value of type `PartnerPrivilege!` is required",
         ),
+        ("month", json!({ "month": null }), "`month`: a value of type `Date!` is required"),
+        ("month", json!({ "month": "soon" }), "`$month`: Failed to parse \"Date\": a date is written as "),
+        ("node", json!({ "id": null }), "`id`: a value of type `ID!` is required"),
     ] {
         // As often as it is asked.
         for _ in 0..2 {
@@ -321,6 +366,7 @@ async fn what_a_trusted_document_is_given_is_held_against_its_types_with_each_re
         );
     }
     let reply = answers("grant", &json!({ "id": "x" })).await;
+    assert!(answers("month", &json!({})).await.body["data"]["recordVisit"]["viewer"]["partner"].is_object());
     // That is what it is given; whether it may be done is another matter.
     assert_eq!(reply.codes(), ["FORBIDDEN"], "{}", reply.text);
 }
@@ -385,6 +431,16 @@ async fn a_gateway_does_not_start_with_documents_that_cannot_be_run() {
         ("query A { access { id } }", "required"),
         ("query A { access(id: $id) { id } }", "is not defined"),
         ("query A { viewer { ...B } } fragment B on Viewer { ...B }", "spreads itself"),
+        (
+            "query A { partner { billing(month: \"soon\") { month } } }",
+            "`month`: Failed to parse \"Date\": a date is written as ",
+        ),
+        // The validator passes over what stands beside a variable.
+        (
+            "query A { viewer { name } } query B($n: String) {
+                partner { accesses(filter: { customerName: $n, nothing: 1 }) { totalCount } } }",
+            "`filter.nothing`: `AccessFilter` has no such field",
+        ),
     ] {
         let manifests = BTreeMap::from([("app".to_owned(), vec![("a".to_owned(), text.to_owned())])]);
         let executor = Executor::new(schema(), app.database.clone(), app.clock.clone(), Limits::default());

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_graphql::parser::parse_query;
 use async_graphql::parser::types::ExecutableDocument;
-use async_graphql::{ErrorExtensionValues, Response, ServerError};
+use async_graphql::{ErrorExtensionValues, ServerError};
 use sha2::{Digest as _, Sha256};
 
 use self::kept::Kept;
@@ -46,8 +46,7 @@ pub struct Document {
     validity: Validity,
 }
 
-/// Whether a document is known to be valid, for all who hold it: found out once, with the first execution that was not refused. What its
-/// variables are given is no part of it.
+/// Whether a document is known to be valid, for all who hold it: found out once. What its variables are given is no part of it.
 #[derive(Clone, Debug, Default)]
 pub struct Validity(Arc<AtomicBool>);
 
@@ -203,11 +202,15 @@ impl Documents {
         };
         if asked.hash.is_some() || !self.trusted.is_empty() {
             let own = sha256(&text);
+            let is_kept = asked.hash.is_some();
             if asked.hash.is_some_and(|hash| hash != own) {
                 return Err(Unfound::OtherHash);
             }
             if let Some(document) = self.trusted(client, &own) {
                 return Ok((Source::Parsed(document), Origin::Trusted));
+            }
+            if is_kept && let Some(kept) = self.kept(client, asked.subject, &own) {
+                return Ok(kept);
             }
         }
         if self.is_known(client) {
@@ -284,13 +287,6 @@ impl Validity {
     pub(super) fn found(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
-
-    /// Learns from an answer: an error of validation is one of the whole request.
-    pub(super) fn note(&self, answer: &Response) {
-        if answer.errors.iter().all(|error| !error.path.is_empty()) {
-            self.found();
-        }
-    }
 }
 
 impl Document {
@@ -304,12 +300,22 @@ impl Document {
         &self.validity
     }
 
-    /// A request that asks for no operation of it: executed, it is validated and nothing else.
+    /// A request to validate it.
     pub(super) fn to_validate(&self) -> async_graphql::Request {
-        let mut request = async_graphql::Request::new(self.text.clone()).operation_name("");
-        request.set_parsed_query(self.parsed.clone());
-        request
+        to_validate(self.text.clone(), self.parsed.clone())
     }
+
+    /// Its operations and fragments.
+    pub(super) const fn parsed(&self) -> &ExecutableDocument {
+        &self.parsed
+    }
+}
+
+/// A request that asks for no operation of a document: executed, it is validated and nothing else.
+pub(super) fn to_validate(text: String, parsed: ExecutableDocument) -> async_graphql::Request {
+    let mut request = async_graphql::Request::new(text).operation_name("");
+    request.set_parsed_query(parsed);
+    request
 }
 
 impl Unfit {

@@ -143,12 +143,12 @@ impl Executor {
         self.spending.charge(payer, prepared.cost, self.clock.now());
     }
 
-    /// Finds the document that is asked for, and refuses one above a limit, and mutations with an input that cannot be read, before
-    /// anything of it runs; then has its viewer pay for it. The document of `request` is replaced by it.
+    /// Finds the document that is asked for, and refuses one above a limit, before anything of it runs; then has its viewer pay for it. The
+    /// document of `request` is replaced by it.
     ///
     /// # Errors
-    /// Where there is no such document, or it may not be sent; the first limit that is exceeded, the syntax error or the first such
-    /// input; a budget that does not suffice; each with a code.
+    /// Where there is no such document, or it may not be sent; the first limit that is exceeded, or the syntax error; a budget that does
+    /// not suffice; each with a code.
     pub async fn prepare(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
         let size = asked.text.as_ref().map_or(0, String::len) + size_of(&request.variables);
         self.heavy.work(size, || self.prepare_now(asked, request)).await
@@ -183,30 +183,10 @@ impl Executor {
         mut request: async_graphql::Request,
         origin: Origin,
     ) -> Result<Prepared, ServerError> {
-        let checked = self.limits.check(&mut request).and_then(|cost| {
-            let (operation, variables) =
-                (request.operation_name.take(), std::mem::take(&mut request.variables));
-            let checked = request
-                .parsed_query()
-                .and_then(|document| self.inputs.check(document, operation.as_deref(), &variables));
-            (request.operation_name, request.variables) = (operation, variables);
-            checked.map(|()| cost)
-        });
-        match checked {
-            Ok(cost) => {
-                let validity = Validity::default();
-                Ok(Prepared {
-                    request,
-                    origin,
-                    validity,
-                    hash: None,
-                    cost,
-                    standing: None,
-                    tells_cost: false,
-                })
-            }
-            Err(error) => Err(with_code(short(error), "GRAPHQL_PARSE_FAILED")),
-        }
+        let cost = self.limits.check(&mut request);
+        let cost = cost.map_err(|error| with_code(short(error), "GRAPHQL_PARSE_FAILED"))?;
+        let validity = Validity::default();
+        Ok(Prepared { request, origin, validity, hash: None, cost, standing: None, tells_cost: false })
     }
 
     /// What `extensions.cost` says of a request that costs so much.

@@ -12,7 +12,9 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned, Value, Variables};
 use chrono::NaiveDate;
 
-use super::weights::{INTROSPECTION, LARGEST_PAGE, LONGEST_TREND, MUTATION, REQUEST, size_of, weight_of};
+use super::weights::{
+    INTROSPECTION, LARGEST_PAGE, LONGEST_TREND, MUTATION, REQUEST, VALUE, size_of, weight_of,
+};
 use super::{Code, Excess, Limits, within};
 
 /// Checks every operation and every fragment of a document against the limits. Answers what the operation that is chosen costs; where none
@@ -24,7 +26,8 @@ pub(super) fn check(
     limits: &Limits,
 ) -> Result<u64, Excess> {
     within(Code::QueryTooLarge, "number of fragments", document.fragments.len(), limits.fragments)?;
-    let items: HashMap<&Name, u64> = variables.iter().map(|(name, value)| (name, items_in(value))).collect();
+    let given: HashMap<&Name, Given> =
+        variables.iter().map(|(name, value)| (name, Given::of(value))).collect();
     let mut total = Cost::default();
     let (mut spread, mut price) = (HashSet::new(), REQUEST);
     for (name, operation) in document.operations.iter() {
@@ -32,7 +35,7 @@ pub(super) fn check(
             document,
             limits,
             variables,
-            items: &items,
+            given: &given,
             operation: Some(operation),
             known: HashMap::new(),
         };
@@ -52,7 +55,7 @@ pub(super) fn check(
     }
     // A fragment that no operation spreads is validated too.
     let mut walk =
-        Walk { document, limits, variables, items: &items, operation: None, known: HashMap::new() };
+        Walk { document, limits, variables, given: &given, operation: None, known: HashMap::new() };
     for name in document.fragments.keys().filter(|name| !spread.contains(name.as_str())) {
         let cost = walk.fragment(name, 1)?;
         Cost { own_fields: 0, ..cost }.check(limits)?;
@@ -79,6 +82,8 @@ struct Cost {
     nesting: u64,
     /// Items of the lists that arguments hold, as often as pages repeat them.
     items: u64,
+    /// Bytes that arguments are given, as often as pages repeat them.
+    given: u64,
     /// Fields as often as pages repeat them, each with its weight.
     complexity: u64,
     /// The same of what is asked about the schema.
@@ -95,6 +100,7 @@ impl Cost {
         self.depth = self.depth.max(other.depth);
         self.nesting = self.nesting.max(other.nesting);
         self.items = self.items.saturating_add(other.items);
+        self.given = self.given.saturating_add(other.given);
         self.complexity = self.complexity.saturating_add(other.complexity);
         self.introspection = self.introspection.saturating_add(other.introspection);
     }
@@ -125,7 +131,13 @@ impl Cost {
         within(Code::TooManyFields, "number of fields", self.fields, limits.fields)?;
         let of_schema = "complexity of what it asks about the schema";
         within(Code::QueryTooComplex, of_schema, self.introspection, limits.introspection)?;
-        within(Code::QueryTooComplex, "complexity", self.complexity, limits.complexity)
+        within(Code::QueryTooComplex, "complexity", self.complexity, limits.complexity)?;
+        within(
+            Code::VariablesTooLarge,
+            "size in bytes of what its fields are given",
+            self.given,
+            limits.given,
+        )
     }
 }
 
@@ -134,8 +146,8 @@ struct Walk<'a> {
     document: &'a ExecutableDocument,
     limits: &'a Limits,
     variables: &'a Variables,
-    /// How many items the lists in each variable hold.
-    items: &'a HashMap<&'a Name, u64>,
+    /// How much each variable is.
+    given: &'a HashMap<&'a Name, Given>,
     operation: Option<&'a Positioned<OperationDefinition>>,
     /// The fragments met so far; `None` while one is being measured.
     known: HashMap<&'a str, Option<Cost>>,
@@ -171,12 +183,14 @@ impl<'a> Walk<'a> {
         let repeated = below.complexity.saturating_mul(page);
         let about_schema = matches!(field.name.node.as_str(), "__schema" | "__type");
         let (complexity, introspection) = if about_schema { (0, repeated) } else { (repeated, 0) };
+        let given = self.given(field);
         Ok(Cost {
             own_fields: 1,
             fields: below.fields.saturating_add(1),
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             depth: below.depth.saturating_add(1),
-            items: below.items.saturating_mul(page).saturating_add(self.items_of(field)),
+            items: below.items.saturating_mul(page).saturating_add(given.items),
+            given: below.given.saturating_mul(page).saturating_add(given.bytes),
             complexity: complexity.saturating_add(weight_of(&field.name.node)),
             introspection: below.introspection.saturating_add(introspection),
             ..below
@@ -205,7 +219,7 @@ impl<'a> Walk<'a> {
     /// How many objects a field may answer: its page, the ids it is asked for, or one.
     fn page(&self, field: &Field) -> u64 {
         if field.get_argument("ids").is_some() {
-            return self.items_of(field);
+            return self.given(field).items;
         }
         let asked = ["first", "last"].into_iter().find_map(|name| match self.scalar(field, name)? {
             Value::Number(number) => Some(number.as_u64().unwrap_or(0).min(LARGEST_PAGE)),
@@ -239,21 +253,20 @@ impl<'a> Walk<'a> {
         Some(value)
     }
 
-    /// How many items the lists hold that a field is given.
-    fn items_of(&self, field: &Field) -> u64 {
-        let mut count = 0_u64;
+    /// How much a field is given.
+    fn given(&self, field: &Field) -> Given {
+        let mut given = Given::default();
         for (_, value) in &field.arguments {
             let counted = value.node.clone().into_const_with(|variable| {
-                // Counted once a document: however often it is used, nobody walks through it again.
-                let given = self.items.get(&variable).copied();
-                let items = given.unwrap_or_else(|| self.default_of(&variable).map_or(0, items_in));
-                count = count.saturating_add(items);
+                // Measured once a document: however often it is used, nobody walks through it again.
+                let known = self.given.get(&variable).copied();
+                given.add(known.or_else(|| self.default_of(&variable).map(Given::of)).unwrap_or_default());
                 Ok::<_, Infallible>(Value::Null)
             });
             let Ok(literal) = counted;
-            count = count.saturating_add(items_in(&literal));
+            given.add(Given::of(&literal));
         }
-        count
+        given
     }
 
     fn default_of(&self, variable: &Name) -> Option<&'a Value> {
@@ -267,11 +280,37 @@ const fn is_scalar(value: &Value) -> bool {
     !matches!(value, Value::List(_) | Value::Object(_))
 }
 
-/// How many items the lists in a value hold.
-fn items_in(value: &Value) -> u64 {
-    match value {
-        Value::List(list) => list.iter().map(items_in).fold(list.len() as u64, u64::saturating_add),
-        Value::Object(fields) => fields.values().map(items_in).fold(0, u64::saturating_add),
-        _ => 0,
+/// How much a value is.
+#[derive(Clone, Copy, Default)]
+struct Given {
+    /// What its lists hold.
+    items: u64,
+    bytes: u64,
+}
+
+impl Given {
+    fn of(value: &Value) -> Self {
+        let mut given = Self { items: 0, bytes: VALUE };
+        match value {
+            Value::List(list) => {
+                given.items = list.len() as u64;
+                for item in list {
+                    given.add(Self::of(item));
+                }
+            }
+            Value::Object(fields) => {
+                for field in fields.values() {
+                    given.add(Self::of(field));
+                }
+            }
+            Value::String(text) => given.bytes = given.bytes.saturating_add(text.len() as u64),
+            _ => {}
+        }
+        given
+    }
+
+    fn add(&mut self, other: Self) {
+        self.items = self.items.saturating_add(other.items);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 }

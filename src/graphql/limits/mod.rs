@@ -45,6 +45,9 @@ pub struct Limits {
     pub fragments: usize,
     /// Values in the variables, those within others included. Default 5,000.
     pub values: usize,
+    /// Bytes that fields are given, as often as pages repeat them: each of them holds its own. A variable counts as often as it is used; a
+    /// value has 32 bytes, and a text its own besides. Default 8 MiB.
+    pub given: usize,
     /// What an operation costs, in points: 50 a request, and one a field as often as pages repeat it: below a connection everything counts
     /// `first` or `last` times (20 where neither is given, at most 100), below `nodes(ids:)` once an id. A mutation costs 10 more, and 10
     /// for each item of a list that it is given; what reads many rows for one object 20; an item in any other argument 1.
@@ -68,6 +71,7 @@ impl Default for Limits {
             directives: 50,
             fragments: 100,
             values: 5_000,
+            given: 8 * 1024 * 1024,
             complexity: 30_000,
             introspection: 300_000,
         }

@@ -132,6 +132,29 @@ async fn complexity_reads_variables() {
 }
 
 #[tokio::test]
+async fn what_fields_are_given_counts_as_often_as_they_hold_it() {
+    // A value has 32 bytes: the list, its items, which are variables here, and `first`.
+    for (query, found) in [
+        ("query($a: String!) { nodes(ids: [$a]) { name } }", 32 + 32 + 36),
+        ("query($a: String!) { nodes(ids: [$a, $a]) { name } }", 32 + 2 * (32 + 36)),
+        (
+            r#"query($a: String!, $b: String = "xy") { nodes(ids: [$a, $b]) { name } }"#,
+            32 + 32 + 36 + 32 + 34,
+        ),
+        ("query($a: String!) { findings(first: 10) { nodes(ids: [$a]) { name } } }", 32 + 10 * 100),
+        ("query($a: String!) { ...A ...A } fragment A on Query { nodes(ids: [$a]) { name } }", 2 * 100),
+    ] {
+        let bounded = async |given: usize| {
+            let variables = Variables::from_json(json!({ "a": "1234" }));
+            let limits = Limits { given, ..Limits::default() };
+            code(limits, Request::new(query).variables(variables)).await
+        };
+        assert_eq!(bounded(found).await, None, "{query}");
+        assert_eq!(bounded(found - 1).await.as_deref(), Some("VARIABLES_TOO_LARGE"), "{query}");
+    }
+}
+
+#[tokio::test]
 async fn the_defaults_fit_a_partners_home() {
     let page = |outer: u32, inner: u32, fields: usize| {
         let fields = "name ".repeat(fields);

@@ -13,6 +13,9 @@ pub(super) const INTROSPECTION: u64 = 20;
 /// How many bytes of a document that is refused cost a point: somebody had to read it.
 pub(super) const BYTES: u64 = 64;
 
+/// How many bytes a value takes besides its text.
+pub(super) const VALUE: u64 = 32;
+
 /// What a refusal costs besides.
 pub(super) const REFUSAL: u64 = 10;
 

@@ -138,6 +138,7 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use uuid::Uuid;
 
     use super::*;
@@ -145,6 +146,7 @@ mod tests {
 
     const OWN: CustomerId = CustomerId(Uuid::from_u128(1));
     const OTHER: CustomerId = CustomerId(Uuid::from_u128(2));
+    const USER: UserId = UserId(Uuid::from_u128(9));
 
     fn all(inbox: &Inbox) -> Vec<Change> {
         std::iter::from_fn(|| inbox.waiting.lock().unwrap().take()).collect()
@@ -171,11 +173,36 @@ mod tests {
         }
         inbox.tell(&Notice::Findings(OWN, vec![finding(1)]));
         assert_eq!(all(&inbox), [Change::Findings(OWN)]);
+        // And as one by one again afterwards.
+        inbox.tell(&Notice::Findings(OWN, vec![finding(1)]));
+        assert_eq!(all(&inbox), [Change::Finding(OWN, finding(1))]);
+    }
+
+    #[test]
+    fn what_waits_beside_many_findings_stays() {
+        let inbox = Inbox::new(Topic::Findings(OWN), Some(USER));
+        inbox.tell(&Notice::Users(vec![USER]));
+        for n in 0..=FINDINGS {
+            inbox.tell(&Notice::Findings(OWN, vec![finding(n)]));
+        }
+        inbox.tell(&Notice::Users(vec![USER]));
+        assert_eq!(all(&inbox), [Change::User, Change::Findings(OWN)]);
+    }
+
+    #[test]
+    fn a_change_of_its_user_goes_before_the_others_and_is_taken_once() {
+        let inbox = Inbox::new(Topic::Findings(OWN), Some(USER));
+        assert_eq!(inbox.user_changed().now_or_never(), None);
+        inbox.tell(&Notice::Findings(OWN, vec![finding(1)]));
+        assert_eq!(inbox.user_changed().now_or_never(), None);
+        inbox.tell(&Notice::Users(vec![USER]));
+        assert_eq!(inbox.user_changed().now_or_never(), Some(()));
+        assert_eq!(inbox.user_changed().now_or_never(), None);
+        assert_eq!(all(&inbox), [Change::Finding(OWN, finding(1))]);
     }
 
     #[test]
     fn others_are_told_to_others() {
-        let user = UserId(Uuid::from_u128(9));
         let access = |customer, partner: u128| {
             (customer, AccessId(Uuid::from_u128(partner)), PartnerId(Uuid::from_u128(partner)))
         };
@@ -186,7 +213,7 @@ mod tests {
             Notice::Users(vec![UserId(Uuid::from_u128(8))]),
         ];
         let told = |topic| {
-            let inbox = Inbox::new(topic, Some(user));
+            let inbox = Inbox::new(topic, Some(USER));
             for notice in &notices {
                 inbox.tell(notice);
             }
@@ -202,12 +229,14 @@ mod tests {
 
     #[test]
     fn a_loss_takes_the_place_of_everything_but_the_user() {
-        let user = UserId(Uuid::from_u128(9));
-        let inbox = Inbox::new(Topic::Findings(OWN), Some(user));
+        let inbox = Inbox::new(Topic::Findings(OWN), Some(USER));
         inbox.tell(&Notice::Findings(OWN, vec![finding(1)]));
-        inbox.tell(&Notice::Users(vec![user]));
+        inbox.tell(&Notice::Users(vec![USER]));
         inbox.put(Change::Anything);
         inbox.tell(&Notice::Findings(OWN, vec![finding(2)]));
+        inbox.tell(&Notice::Users(vec![USER]));
         assert_eq!(all(&inbox), [Change::User, Change::Anything]);
+        inbox.tell(&Notice::Findings(OWN, vec![finding(1)]));
+        assert_eq!(all(&inbox), [Change::Finding(OWN, finding(1))]);
     }
 }

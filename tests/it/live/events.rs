@@ -326,6 +326,32 @@ async fn what_cannot_be_recorded_waits() {
     assert_eq!(partner.event("a").await, told("one"));
 }
 
+/// A stream is no place to tell that something is out of order: what cannot be read is read later.
+#[tokio::test]
+async fn what_cannot_be_read_waits() {
+    let cast = Cast::new();
+    let bolt = cast.bolt;
+    let app = App::start(cast.world).await;
+    let mut partner = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    partner.subscribe("a", &findings_of(bolt.customer)).await;
+    app.as_owner("revoke select on findings from posture_gateway").await;
+    let before = app.database.statements();
+    app.as_owner(&rename(bolt.posture.finding, "one")).await;
+    // An attempt has some statements, and is followed by a pause and another one.
+    let tried_again = async {
+        while app.database.statements() < before + 20 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        event = partner.hears() => panic!("told though it cannot be read: {event}"),
+        () = within("another attempt", tried_again) => {}
+    }
+    assert_eq!(partner.hears_before_pong().await, [] as [&str; 0]);
+    app.as_owner("grant select on findings to posture_gateway").await;
+    assert_eq!(partner.event("a").await, told("one"));
+}
+
 /// Fields behind the gate are hidden inside an event as everywhere.
 #[tokio::test]
 async fn denials_inside_an_event_are_told_as_everywhere() {

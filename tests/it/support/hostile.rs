@@ -190,7 +190,7 @@ pub(crate) fn documents() -> Vec<Hostile> {
         document("an argument twice", "{ node(id: \"a\", id: \"b\") { id } }", "GRAPHQL_VALIDATION_FAILED"),
         document(
             "a variable twice",
-            "query ($a: ID = 1, $a: ID = 1) { node(id: $a) { id } }",
+            "query ($a: ID!, $a: ID!) { node(id: $a) { id } }",
             "GRAPHQL_VALIDATION_FAILED",
         ),
         document(
@@ -225,6 +225,21 @@ pub(crate) fn documents() -> Vec<Hostile> {
             "values",
             "query ($a: [ID!]!) { nodes(ids: $a) { id } }",
             &json!({ "a": vec!["x"; 6_000] }),
+            "VARIABLES_TOO_LARGE",
+        ),
+        with(
+            "a text over and over",
+            &format!(
+                "query ($a: String!) {{ partner {{ accesses(filter: {{ plan: [{}] }}) {{ totalCount }} }} }}",
+                "$a ".repeat(1_000)
+            ),
+            &json!({ "a": "x".repeat(200_000) }),
+            "VARIABLES_TOO_LARGE",
+        ),
+        with(
+            "a text in every row",
+            "query ($a: String!) { partner { accesses(first: 100) { nodes { customer { findings(filter: { text: $a }) { totalCount } } } } } }",
+            &json!({ "a": "x".repeat(200_000) }),
             "VARIABLES_TOO_LARGE",
         ),
         with(
