@@ -191,9 +191,8 @@ impl Executor {
         let (payer, cost, tells_cost) = (request.subject, request.graphql.cost, request.graphql.tells_cost);
         let run = self.begin(request, Some(Cause::Changed(change)));
         let is_heavy = is_heavy(&run.graphql.query);
-        // What it is given was looked at when it was opened.
-        let schema = if run.validity.is_known() { &self.schema } else { &self.validator };
-        let mut stream = schema.execute_stream(run.graphql);
+        // The document, and what it is given, were looked at when it was opened.
+        let mut stream = self.schema.execute_stream(run.graphql);
         let whole = run.sessions.whole();
         let told = whole.batches().drive(async {
             match whole.signed_in().await {

@@ -9,9 +9,9 @@ use std::convert::Infallible;
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{
-    BaseType, ExecutableDocument, Field, FieldDefinition, InputValueDefinition, InterfaceType, ObjectType,
-    OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeKind, TypeSystemDefinition,
-    VariableDefinition,
+    BaseType, DirectiveDefinition, ExecutableDocument, Field, FieldDefinition, InputValueDefinition,
+    InterfaceType, ObjectType, OperationDefinition, OperationType, SchemaDefinition, Selection, SelectionSet,
+    Type, TypeKind, TypeSystemDefinition, VariableDefinition,
 };
 use async_graphql::{
     ErrorExtensionValues, ID, InputType, InputValueError, InputValueResult, Name, Pos, Positioned,
@@ -46,16 +46,27 @@ struct Selectable {
     answers: String,
 }
 
+/// The names of the types that operations begin at.
+#[derive(Debug, Default)]
+struct Roots {
+    query: String,
+    mutation: String,
+    subscription: String,
+}
+
 /// What the schema takes.
 #[derive(Debug, Default)]
 pub(super) struct Inputs {
+    roots: Roots,
+    /// What each directive takes.
+    directives: HashMap<String, Taken>,
     /// By the name of the object or interface, and of the field.
     fields: HashMap<String, HashMap<String, Selectable>>,
     kinds: HashMap<String, Kind>,
 }
 
-/// How much of a place is told: the names in it are the client's own.
-const LONGEST_PATH: usize = 200;
+/// How much of a place and of a reason is told, in characters: there are names and values of the client's own in them.
+const LONGEST: usize = 200;
 
 /// Where a value is not what is expected, and why.
 #[derive(Debug)]
@@ -75,10 +86,12 @@ impl Misfit {
     }
 
     fn at(self, pos: Pos) -> ServerError {
-        let Self { mut path, why } = self;
-        if let Some((end, _)) = path.char_indices().nth(LONGEST_PATH) {
-            path.truncate(end);
-            path.push('…');
+        let Self { mut path, mut why } = self;
+        for text in [&mut path, &mut why] {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(end);
+                text.push('…');
+            }
         }
         let mut error = ServerError::new(format!("`{path}`: {why}"), Some(pos));
         error.extensions.get_or_insert_with(ErrorExtensionValues::default).set("code", "BAD_USER_INPUT");
@@ -117,7 +130,24 @@ impl Inputs {
         let mut inputs = Self::default();
         // What cannot be read takes nothing; that the SDL can be read tests hold.
         for definition in parse_schema(sdl).map(|schema| schema.definitions).unwrap_or_default() {
-            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let definition = match definition {
+                TypeSystemDefinition::Type(definition) => definition,
+                TypeSystemDefinition::Directive(directive) => {
+                    let DirectiveDefinition { name, arguments, .. } = directive.node;
+                    inputs.directives.insert(name.node.to_string(), taken(arguments));
+                    continue;
+                }
+                TypeSystemDefinition::Schema(schema) => {
+                    let SchemaDefinition { query, mutation, subscription, .. } = schema.node;
+                    let name = |root: Option<Positioned<Name>>| root.map(|name| name.node.to_string());
+                    inputs.roots = Roots {
+                        query: name(query).unwrap_or_default(),
+                        mutation: name(mutation).unwrap_or_default(),
+                        subscription: name(subscription).unwrap_or_default(),
+                    };
+                    continue;
+                }
+            };
             let name = definition.node.name.node.to_string();
             match definition.node.kind {
                 TypeKind::Enum(values) => {
@@ -148,15 +178,11 @@ impl Inputs {
         chosen: Option<&str>,
         variables: &Variables,
     ) -> Result<(), ServerError> {
-        let mut operations = document
-            .operations
-            .iter()
-            .filter(|(name, _)| chosen.is_none_or(|chosen| name.is_some_and(|name| name == chosen)));
-        let (Some((_, operation)), None) = (operations.next(), operations.next()) else { return Ok(()) };
-        for variable in &operation.node.variable_definitions {
+        let Some(operation) = chosen_of(document, chosen) else { return Ok(()) };
+        for variable in &operation.variable_definitions {
             self.check_variable(&variable.node, variables).map_err(|misfit| misfit.at(variable.pos))?;
         }
-        self.check_operation(document, &operation.node, Some(variables))
+        self.check_operation(document, operation, Some(variables))
     }
 
     /// Refuses a valid document of which a field is given what it does not take, whatever its variables are.
@@ -191,11 +217,12 @@ impl Inputs {
         let nulls =
             definitions.filter(|definition| is_null(definition)).map(|null| &null.name.node).collect();
         let root = match operation.ty {
-            OperationType::Query => "Query",
-            OperationType::Mutation => "Mutation",
-            OperationType::Subscription => "Subscription",
+            OperationType::Query => &self.roots.query,
+            OperationType::Mutation => &self.roots.mutation,
+            OperationType::Subscription => &self.roots.subscription,
         };
-        Asked { inputs: self, document, nulls }.check(&operation.selection_set.node, root)
+        let mut asked = Asked { inputs: self, document, nulls, known: HashSet::new() };
+        asked.check(&operation.selection_set.node, root)
     }
 }
 
@@ -213,12 +240,24 @@ struct Asked<'d> {
     document: &'d ExecutableDocument,
     /// The variables that are null. With a default they may stand where null may not (section 5.8.5).
     nulls: HashSet<&'d Name>,
+    /// The fragments that were looked at: what they give is the same wherever they are spread.
+    known: HashSet<&'d Name>,
 }
 
-impl Asked<'_> {
-    /// How often fragments are expanded the document's limits bound.
-    fn check(&self, selections: &SelectionSet, of: &str) -> Result<(), ServerError> {
+impl<'d> Asked<'d> {
+    fn check(&mut self, selections: &'d SelectionSet, of: &str) -> Result<(), ServerError> {
         for selection in &selections.items {
+            for directive in selection.node.directives() {
+                if let Some(taken) = self.inputs.directives.get(directive.node.name.node.as_str()) {
+                    for (name, value) in &directive.node.arguments {
+                        let Ok(value) = value
+                            .node
+                            .clone()
+                            .into_const_with(|name| Ok::<_, Infallible>(self.in_place_of(&name)));
+                        self.check_argument(name, &value, taken)?;
+                    }
+                }
+            }
             match &selection.node {
                 Selection::Field(field) => self.check_field(&field.node, of)?,
                 Selection::InlineFragment(fragment) => {
@@ -226,7 +265,10 @@ impl Asked<'_> {
                     self.check(&fragment.node.selection_set.node, on)?;
                 }
                 Selection::FragmentSpread(spread) => {
-                    if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
+                    let name = &spread.node.fragment_name.node;
+                    if self.known.insert(name)
+                        && let Some(fragment) = self.document.fragments.get(name)
+                    {
                         let on = fragment.node.type_condition.node.on.node.as_str();
                         self.check(&fragment.node.selection_set.node, on)?;
                     }
@@ -236,22 +278,31 @@ impl Asked<'_> {
         Ok(())
     }
 
-    fn check_field(&self, field: &Field, of: &str) -> Result<(), ServerError> {
+    fn check_field(&mut self, field: &'d Field, of: &str) -> Result<(), ServerError> {
         // What every type has, and what is asked about the schema, is async-graphql's own.
         let selectable = self.inputs.fields.get(of).and_then(|fields| fields.get(field.name.node.as_str()));
         let Some(Selectable { taken, answers }) = selectable else { return Ok(()) };
         for (name, value) in &field.arguments {
-            let Some(expected) = taken.get(name.node.as_str()) else { continue };
-            let value = value.node.clone().into_const_with(|variable| {
-                let is_null = self.nulls.contains(&variable);
-                Ok::<_, Infallible>(if is_null { Value::Null } else { VARIABLE })
-            });
-            let Ok(value) = value;
-            self.inputs
-                .fits(&expected.ty, &value)
-                .map_err(|misfit| misfit.within(&name.node).at(name.pos))?;
+            let Ok(value) =
+                value.node.clone().into_const_with(|name| Ok::<_, Infallible>(self.in_place_of(&name)));
+            self.check_argument(name, &value, taken)?;
         }
         self.check(&field.selection_set.node, answers)
+    }
+
+    fn in_place_of(&self, variable: &Name) -> Value {
+        if self.nulls.contains(variable) { Value::Null } else { VARIABLE }
+    }
+
+    fn check_argument(
+        &self,
+        name: &Positioned<Name>,
+        value: &Value,
+        taken: &Taken,
+    ) -> Result<(), ServerError> {
+        // Of an argument that there is not validation tells.
+        let Some(expected) = taken.get(name.node.as_str()) else { return Ok(()) };
+        self.inputs.fits(&expected.ty, value).map_err(|misfit| misfit.within(&name.node).at(name.pos))
     }
 }
 
@@ -280,6 +331,9 @@ impl Inputs {
                     Value::Object(fields) => self.fits_object(name, taken, fields),
                     _ => Err(Misfit::new(format!("not an object, as `{name}` is one"))),
                 },
+                None if matches!(value, Value::List(_) | Value::Object(_)) => {
+                    Err(Misfit::new(format!("not a value of the scalar `{name}`")))
+                }
                 None => fits_scalar(name, value),
             },
         }
@@ -332,4 +386,69 @@ fn read<T: ScalarType + InputType>(value: &Value) -> Result<(), Misfit> {
     let read: InputValueResult<T> = <T as ScalarType>::parse(value.clone());
     let message = |error: InputValueError<T>| error.into_server_error(Pos::default()).message;
     read.map(|_| ()).map_err(|error| Misfit::new(message(error)))
+}
+
+/// Gives the variables of the operation that runs their defaults (section 6.1.2): async-graphql does not where it reads `@skip` and
+/// `@include`.
+pub(super) fn fill_defaults(document: &ExecutableDocument, chosen: Option<&str>, variables: &mut Variables) {
+    let Some(operation) = chosen_of(document, chosen) else { return };
+    for definition in &operation.variable_definitions {
+        if let VariableDefinition { name, default_value: Some(default), .. } = &definition.node {
+            variables.entry(name.node.clone()).or_insert_with(|| default.node.clone());
+        }
+    }
+}
+
+/// The operation that runs; none where none of several is chosen, or another one.
+fn chosen_of<'d>(document: &'d ExecutableDocument, chosen: Option<&str>) -> Option<&'d OperationDefinition> {
+    let mut operations = document
+        .operations
+        .iter()
+        .filter(|(name, _)| chosen.is_none_or(|chosen| name.is_some_and(|name| name == chosen)));
+    match (operations.next(), operations.next()) {
+        (Some((_, operation)), None) => Some(&operation.node),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graphql::schema;
+
+    #[test]
+    fn every_operation_begins_at_a_type_that_is_known() {
+        let inputs = Inputs::of(&schema().sdl());
+        let Roots { query, mutation, subscription } = &inputs.roots;
+        for (root, field) in
+            [(query, "node"), (mutation, "setPartnerConsent"), (subscription, "findingChanged")]
+        {
+            assert!(!inputs.fields[root][field].taken.is_empty(), "{root}.{field}");
+        }
+        assert!(
+            inputs.directives["skip"].contains_key("if") && inputs.directives["include"].contains_key("if")
+        );
+    }
+
+    /// Of a variable within an object that stands for a list of one, async-graphql's validation does not ask what type it has.
+    #[test]
+    fn no_input_is_a_list_of_objects() {
+        let inputs = Inputs::of(&schema().sdl());
+        let of_fields = inputs.fields.values().flat_map(HashMap::values).map(|field| &field.taken);
+        let of_objects = inputs.kinds.values().filter_map(|kind| match kind {
+            Kind::Object(taken) => Some(taken),
+            Kind::Enum(_) => None,
+        });
+        for (name, expected) in of_fields.chain(of_objects).flatten() {
+            let is_object = matches!(inputs.kinds.get(named(&expected.ty)), Some(Kind::Object(_)));
+            assert!(!is_object || matches!(expected.ty.base, BaseType::Named(_)), "{name}: {}", expected.ty);
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_value_is_bounded() {
+        let misfit = Misfit::new("é".repeat(LONGEST + 1)).within("a".repeat(LONGEST));
+        let message = misfit.at(Pos::default()).message;
+        assert_eq!(message, format!("`{}`: {}…", "a".repeat(LONGEST), "é".repeat(LONGEST)));
+    }
 }

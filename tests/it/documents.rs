@@ -441,6 +441,15 @@ async fn a_gateway_does_not_start_with_documents_that_cannot_be_run() {
                 partner { accesses(filter: { customerName: $n, nothing: 1 }) { totalCount } } }",
             "`filter.nothing`: `AccessFilter` has no such field",
         ),
+        (
+            "subscription A($n: String) {
+                accessChanged { customer { findings(filter: { text: $n, nothing: 1 }) { totalCount } } } }",
+            "`filter.nothing`: `FindingFilter` has no such field",
+        ),
+        (
+            "query A($n: Boolean!) { viewer { name @skip(if: [$n]) } }",
+            "`if`: not a value of the scalar `Boolean`",
+        ),
     ] {
         let manifests = BTreeMap::from([("app".to_owned(), vec![("a".to_owned(), text.to_owned())])]);
         let executor = Executor::new(schema(), app.database.clone(), app.clock.clone(), Limits::default());

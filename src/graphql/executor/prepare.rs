@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::super::documents::{Asked, Origin, Validity};
 use super::super::heavy::LIGHT;
+use super::super::inputs::fill_defaults;
 use super::super::limits::{Exhausted, Payer, Standing, object, price_of_refusal};
 use super::{Executor, with_code};
 
@@ -183,7 +184,14 @@ impl Executor {
         mut request: async_graphql::Request,
         origin: Origin,
     ) -> Result<Prepared, ServerError> {
-        let cost = self.limits.check(&mut request);
+        let cost = self.limits.check(&mut request).and_then(|cost| {
+            let (chosen, mut variables) =
+                (request.operation_name.take(), std::mem::take(&mut request.variables));
+            let document = request.parsed_query()?;
+            fill_defaults(document, chosen.as_deref(), &mut variables);
+            (request.operation_name, request.variables) = (chosen, variables);
+            Ok(cost)
+        });
         let cost = cost.map_err(|error| with_code(short(error), "GRAPHQL_PARSE_FAILED"))?;
         let validity = Validity::default();
         Ok(Prepared { request, origin, validity, hash: None, cost, standing: None, tells_cost: false })

@@ -190,7 +190,8 @@ impl<'a> Walk<'a> {
             aliases: below.aliases.saturating_add(u64::from(field.alias.is_some())),
             depth: below.depth.saturating_add(1),
             items: below.items.saturating_mul(page).saturating_add(given.items),
-            given: below.given.saturating_mul(page).saturating_add(given.bytes),
+            // Somebody walks through it also where a page has no room for anything.
+            given: below.given.saturating_mul(page.max(1)).saturating_add(given.bytes),
             complexity: complexity.saturating_add(weight_of(&field.name.node)),
             introspection: below.introspection.saturating_add(introspection),
             ..below

@@ -142,6 +142,7 @@ async fn what_fields_are_given_counts_as_often_as_they_hold_it() {
             32 + 32 + 36 + 32 + 34,
         ),
         ("query($a: String!) { findings(first: 10) { nodes(ids: [$a]) { name } } }", 32 + 10 * 100),
+        ("query($a: String!) { findings(first: 0) { nodes(ids: [$a]) { name } } }", 32 + 100),
         ("query($a: String!) { ...A ...A } fragment A on Query { nodes(ids: [$a]) { name } }", 2 * 100),
     ] {
         let bounded = async |given: usize| {

@@ -84,6 +84,59 @@ async fn nothing_is_done_of_a_document_with_an_input_that_cannot_be_read() {
     assert_eq!(recorded(&app, "access.consent_changed").await.len(), 4);
 }
 
+/// Whether a mutation is done is nothing to be guessed.
+#[tokio::test]
+async fn a_mutation_that_is_left_out_by_a_variable_is_not_done() {
+    let app = App::start(Cast::new().world).await;
+    let client = app.sign_in(Persona::ReadOnlyPortalAdmin);
+    let before = everything(&app).await;
+    let skipped = "mutation ($dry: Boolean = true) { recordVisit @skip(if: $dry) { userErrors { code } } }";
+    let included =
+        "mutation ($do: Boolean = false) { recordVisit @include(if: $do) { userErrors { code } } }";
+    for (text, variables) in [
+        (skipped, json!({})),
+        (skipped, json!({ "dry": true })),
+        (included, json!({})),
+        (included, json!({ "do": false })),
+    ] {
+        assert_eq!(client.query(text, variables.clone()).await.text, r#"{"data":{}}"#, "{text} {variables}");
+    }
+    let in_a_list = skipped.replace("$dry)", "[$dry])");
+    for (text, variables) in [
+        (skipped, json!({ "dry": null })),
+        (included, json!({ "do": null })),
+        (in_a_list.as_str(), json!({ "dry": true })),
+    ] {
+        let reply = client.query(text, variables).await;
+        assert_eq!(codes(&reply), ["BAD_USER_INPUT"], "{}", reply.text);
+        assert_eq!(reply.body.get("data"), None, "{}", reply.text);
+    }
+    assert_eq!(everything(&app).await, before);
+    let done = r#"{"data":{"recordVisit":{"userErrors":[]}}}"#;
+    assert_eq!(client.query(skipped, json!({ "dry": false })).await.text, done);
+    assert_eq!(client.query(included, json!({ "do": true })).await.text, done);
+}
+
+/// A field that cannot be read in a stream that is opened is refused with it.
+#[tokio::test]
+async fn what_a_subscription_is_given_is_held_against_its_types() {
+    let app = App::start(Cast::new().world).await;
+    let client = app.sign_in(Persona::PartnerAdmin).header("accept", "text/event-stream");
+    for (text, message) in [
+        (
+            r#"subscription ($c: ID = "x") { findingChanged(customerId: $c) { id } }"#,
+            "`customerId`: a value of type `ID!` is required",
+        ),
+        (
+            "subscription ($c: String) { accessChanged { customer { findings(filter: { text: $c, nothing: 1 }) { totalCount } } } }",
+            "`filter.nothing`: `FindingFilter` has no such field",
+        ),
+    ] {
+        let reply = client.query(text, json!({ "c": null })).await;
+        assert!(reply.text.contains(message), "{}", reply.text);
+    }
+}
+
 /// The scalars whose values are looked at before: one more is one more to look at.
 #[test]
 fn every_scalar_is_known() {
