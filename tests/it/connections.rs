@@ -74,6 +74,27 @@ async fn what_is_refused_is_sent_once() {
     drop(held);
 }
 
+/// What is refused is taken back, and its connection serves the next request.
+#[tokio::test]
+async fn a_refusal_costs_no_connection() {
+    let app = App::start(Cast::new().world).await;
+    let client = app.sign_in(Persona::FullPortalAdmin);
+    let mut owner = app.owner().await;
+    let mut connections = async || {
+        client.data("{ viewer { name } }").await;
+        let of_the_gateway = "select pid from pg_stat_activity
+            where datname = current_database() and usename = 'posture_gateway' order by pid";
+        sqlx::query_scalar::<_, i32>(of_the_gateway).fetch_all(&mut owner).await.unwrap()
+    };
+    let before = connections().await;
+    let refused = client
+        .data(r#"mutation { setPartnerConsent(input: { accessId: "x", consent: NONE }) { userErrors { code } } }"#)
+        .await;
+    assert_eq!(refused["setPartnerConsent"]["userErrors"], json!([{ "code": "NOT_FOUND" }]));
+    assert!(!before.is_empty());
+    assert_eq!(connections().await, before);
+}
+
 #[tokio::test]
 async fn a_database_without_its_tables_is_not_ready() {
     let app = App::start(Cast::new().world).await;
