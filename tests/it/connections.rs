@@ -87,12 +87,16 @@ async fn a_refusal_costs_no_connection() {
         sqlx::query_scalar::<_, i32>(of_the_gateway).fetch_all(&mut owner).await.unwrap()
     };
     let before = connections().await;
-    let refused = client
-        .data(r#"mutation { setPartnerConsent(input: { accessId: "x", consent: NONE }) { userErrors { code } } }"#)
-        .await;
-    assert_eq!(refused["setPartnerConsent"]["userErrors"], json!([{ "code": "NOT_FOUND" }]));
     assert!(!before.is_empty());
-    assert_eq!(connections().await, before);
+    let refused =
+        r#"mutation { setPartnerConsent(input: { accessId: "x", consent: NONE }) { userErrors { code } } }"#;
+    for _ in 0..5 {
+        let payload = &client.data(refused).await["setPartnerConsent"];
+        assert_eq!(payload["userErrors"], json!([{ "code": "NOT_FOUND" }]));
+    }
+    // One that is on its way back may leave room for another beside it.
+    let after = connections().await;
+    assert!(before.iter().all(|connection| after.contains(connection)), "{before:?} {after:?}");
 }
 
 #[tokio::test]
