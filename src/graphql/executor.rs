@@ -12,12 +12,11 @@ use futures_util::StreamExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use self::prepare::is_heavy;
 pub use self::prepare::{Prepared, Refusal};
 use super::batch::Batches;
 use super::documents::{Documents, Origin, Validity};
 use super::error::{Code, unrecorded};
-use super::heavy::Heavy;
+use super::heavy::{Heavy, is_heavy};
 use super::hidden::{Hidden, Placement};
 use super::inputs::Inputs;
 use super::limits::{Limits, Spending};

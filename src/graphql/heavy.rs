@@ -5,11 +5,12 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use async_graphql::{Value, Variables};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Semaphore;
 
 /// Up to so many bytes are read in next to no time.
-pub(super) const LIGHT: usize = 4 * 1024;
+const LIGHT: usize = 4 * 1024;
 
 /// Takes heavy work by turns.
 #[derive(Clone, Debug)]
@@ -54,6 +55,29 @@ fn aside<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),
+    }
+}
+
+/// Whether a document takes long to be validated, or asks about the schema, which is answered at once.
+pub(super) fn is_heavy(query: &str) -> bool {
+    let about_schema = query.match_indices("__").any(|(at, _)| {
+        let name = query.get(at..).unwrap_or_default();
+        name.starts_with("__schema") || (name.starts_with("__type") && !name.starts_with("__typename"))
+    });
+    about_schema || query.len() > LIGHT
+}
+
+/// About how many bytes the texts in variables have.
+pub(super) fn size_of(variables: &Variables) -> usize {
+    variables.values().map(size_of_value).sum()
+}
+
+fn size_of_value(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::List(list) => list.iter().map(size_of_value).sum(),
+        Value::Object(fields) => fields.values().map(size_of_value).sum(),
+        _ => 8,
     }
 }
 

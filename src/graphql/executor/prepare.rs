@@ -1,12 +1,12 @@
 //! What becomes of a request before it is executed: its document is found, held against the limits, and paid for.
 
 use async_graphql::parser::types::{DocumentOperations, OperationType};
-use async_graphql::{Name, ServerError, Value, Variables};
+use async_graphql::{Name, ServerError, Value};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::super::documents::{Asked, Origin, Validity};
-use super::super::heavy::LIGHT;
+use super::super::heavy::size_of;
 use super::super::inputs::fill_defaults;
 use super::super::limits::{Exhausted, Payer, Standing, object, price_of_refusal};
 use super::{Executor, with_code};
@@ -216,26 +216,4 @@ fn short(mut error: ServerError) -> ServerError {
         error.message = lines.collect::<Vec<_>>().join("\n");
     }
     error
-}
-
-/// Whether a document takes long to be validated, or asks about the schema, which is answered at once.
-pub(super) fn is_heavy(query: &str) -> bool {
-    let about_schema = query.match_indices("__").any(|(at, _)| {
-        let name = query.get(at..).unwrap_or_default();
-        name.starts_with("__schema") || (name.starts_with("__type") && !name.starts_with("__typename"))
-    });
-    about_schema || query.len() > LIGHT
-}
-
-/// About how many bytes the texts in variables have.
-fn size_of(variables: &Variables) -> usize {
-    fn of(value: &Value) -> usize {
-        match value {
-            Value::String(text) => text.len(),
-            Value::List(list) => list.iter().map(of).sum(),
-            Value::Object(fields) => fields.values().map(of).sum(),
-            _ => 8,
-        }
-    }
-    variables.values().map(of).sum()
 }
