@@ -36,7 +36,7 @@ use posture_gateway::graphql::limits::{Limits, Spending};
 use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, KeySet, Verifier};
 use posture_gateway::http::live::LiveDoor;
-use posture_gateway::http::{App, router, serve};
+use posture_gateway::http::{App, Refusals, router, serve};
 use posture_gateway::private_postgres::{Options, PrivatePostgres, SUPERUSER};
 use posture_gateway::store::Database;
 use posture_gateway::store::scope::PoolSettings;
@@ -99,6 +99,7 @@ async fn server(arguments: &[String]) -> anyhow::Result<()> {
                 .spending(Spending::unlimited()),
             verifier,
             limits,
+            refusals: Refusals::default(),
             origins: Vec::new(),
             graphiql: false,
             files: posture_gateway::files::Files::in_folder(std::path::Path::new("target/bench-evidence"))?,

@@ -10,7 +10,7 @@
 //! before, or the honest clients' p99 is more than three times their p99 alone. Before memory is looked at all kinds of requests have
 //! been sent once, so that what allocators keep is there on both sides. Twice: with the budgets that the gateway comes with, and
 //! without any, when its limits alone protect it. Linux only (/proc).
-//! `cargo bench --bench hostile -- --requests 100000 --connections 16 --seconds 20`; with `--kinds` it says first what each kind takes,
+//! `cargo bench --bench hostile -- --requests 100000 --connections 256 --seconds 20`; with `--kinds` it says first what each kind takes,
 //! one after the other.
 #![expect(
     clippy::print_stdout,
@@ -57,7 +57,7 @@ const SLOWER: f64 = 3.0;
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let requests = option(&arguments, "--requests", 20_000)?;
-    let connections = option(&arguments, "--connections", 16)?;
+    let connections = option(&arguments, "--connections", 256)?;
     let alone = Duration::from_secs(option(&arguments, "--seconds", 20)? as u64);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(measure(requests, connections, alone))

@@ -30,7 +30,7 @@ use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
 use crate::http::auth::{DevelopmentKey, Verifier};
 use crate::http::live::LiveDoor;
-use crate::http::{App, router, serve};
+use crate::http::{App, Refusals, router, serve};
 use crate::ingest::{Encoding, Packed};
 use crate::private_postgres::{Options, PrivatePostgres, SUPERUSER};
 use crate::store::provision::Sample;
@@ -125,6 +125,7 @@ pub(super) async fn run(args: DemoArgs) -> anyhow::Result<()> {
             leeway: TimeDelta::seconds(5),
         }),
         limits: HttpLimits::default(),
+        refusals: Refusals::default(),
         ingest_limits: IngestLimits::default(),
         files: Files::in_folder(&data.join("evidence"))?,
         evidence_limits: EvidenceLimits::default(),

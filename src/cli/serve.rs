@@ -18,7 +18,7 @@ use crate::files::Files;
 use crate::graphql::limits::Limits;
 use crate::graphql::{Executor, schema};
 use crate::http::live::LiveDoor;
-use crate::http::{App, router, serve};
+use crate::http::{App, Refusals, router, serve};
 use crate::store::Database;
 use crate::worker::Worker;
 
@@ -74,6 +74,7 @@ pub(super) async fn run(args: ServeArgs) -> anyhow::Result<()> {
         executor,
         verifier: Arc::new(verifier),
         limits: HttpLimits::default(),
+        refusals: Refusals::default(),
         ingest_limits: IngestLimits::default(),
         files: Files::at(&args.evidence.evidence_store)?,
         evidence_limits: args.evidence.limits(),

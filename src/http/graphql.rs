@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::auth::{Pass, SignInError};
 use super::distinct::Distinct;
 use super::media::{Media, Outcome};
+use super::refusals::paid;
 use super::{App, CLIENT_NAMES, HIDDEN_FIELDS, QUERY_COST, auth, failure, live, media};
 use crate::domain::ids::UserId;
 use crate::graphql::documents::{Asked, TRUSTED_DOCUMENT_REQUIRED};
@@ -334,7 +335,7 @@ impl Door {
             (true, false) => Outcome::Partial,
             (true, true) => Outcome::Whole,
         };
-        self.written(self.media.status(outcome), &envelope)
+        paid(self.written(self.media.status(outcome), &envelope))
     }
 
     fn written(&self, status: StatusCode, envelope: &Envelope<'_>) -> Response {

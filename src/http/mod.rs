@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod live;
 mod media;
 mod patience;
+mod refusals;
 mod scanner;
 mod scans;
 mod server;
@@ -30,6 +31,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
+pub use refusals::Refusals;
 pub use server::serve;
 
 use self::auth::Verifier;
@@ -50,6 +52,8 @@ pub struct App {
     pub verifier: Arc<Verifier>,
     /// Where live events are had.
     pub live: LiveDoor,
+    /// The turns that refusals take.
+    pub refusals: Refusals,
     /// What a request may cost.
     pub limits: HttpLimits,
     /// What an upload may cost.
@@ -122,6 +126,7 @@ pub fn router(app: App) -> Router {
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         ))
+        .layer(from_fn_with_state(app.refusals.clone(), refusals::by_turns))
         .with_state(app)
 }
 

@@ -1,7 +1,11 @@
 //! What queries cost, and what each viewer may spend in a minute: told on request, and the end of it at every door.
 
+use std::time::{Duration, Instant};
+
 use chrono::TimeDelta;
 use posture_gateway::graphql::limits::Spending;
+use posture_gateway::http::Refusals;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::live::{findings_of, rename, told};
@@ -32,6 +36,37 @@ fn refused(reply: &Reply) -> i64 {
     let seconds = reply.header("retry-after").unwrap();
     assert_eq!(reply.body["errors"][0]["extensions"]["retryAfter"].to_string(), seconds);
     seconds.parse().unwrap()
+}
+
+/// What nobody pays for takes its turn, so that asking again and again takes no time from others (`http/refusals.rs`).
+#[tokio::test]
+async fn what_nobody_pays_for_takes_its_turn() {
+    const TAKES: Duration = Duration::from_millis(300);
+    let extras =
+        Extras { spending: Spending::a_minute(52), refusals: Refusals::new(1, TAKES), ..Extras::default() };
+    let app = App::start_extra(Cast::new().world, extras).await;
+    let admin = app.sign_in(Persona::PartnerAdmin);
+    assert_eq!(admin.ask(NAME).await.status, 200);
+    let forged = app.with_token("forged");
+    for (what, asked, status) in [
+        ("a forged token", forged.request(Method::GET), 401),
+        ("no points", admin.request(Method::GET), 429),
+        ("no such path", admin.get_from("/nowhere"), 404),
+    ] {
+        let begun = Instant::now();
+        assert_eq!(admin.send(asked).await.status, status, "{what}");
+        assert!(begun.elapsed() >= TAKES, "{what} took no turn");
+    }
+    let mut socket = Socket::sign_in(&app, Persona::PartnerAdmin).await;
+    let begun = Instant::now();
+    socket.begin("a", NAME).await;
+    assert!(socket.hears().await.contains("BUDGET_EXHAUSTED"));
+    assert!(begun.elapsed() >= TAKES, "an operation took no turn");
+    let mut socket = Socket::open(&app).await;
+    let begun = Instant::now();
+    socket.init(json!({ "authorization": "Bearer forged" })).await;
+    assert_eq!(socket.closed().await.0, 4403);
+    assert!(begun.elapsed() >= TAKES, "a WebSocket took no turn");
 }
 
 #[tokio::test]

@@ -21,10 +21,10 @@ use uuid::Uuid;
 use super::protocol::{self, Closing, SUBPROTOCOL, Said};
 use super::stream::{Asked, Ended, Stream, look_after, nobody, reaches, watch};
 use super::{Seat, Stranger};
-use crate::graphql::Request;
 use crate::graphql::error::{Code, coded, nowhere};
 use crate::graphql::hidden::{PLACEMENT_HEADER, Placement};
 use crate::graphql::mutation::Stamp;
+use crate::graphql::{Refusal, Request};
 use crate::http::auth::{Pass, SignInError, TokenError, pass_of};
 use crate::http::graphql::{Parameters, bad_request, client_name, placement, tells_cost};
 use crate::http::{App, CLIENT_NAMES, COST_HEADER, QUERY_COST, failure};
@@ -143,6 +143,7 @@ impl Silence {
 
 impl Connection {
     async fn serve(app: App, mut socket: WebSocket, asked: Handshake, place: OwnedSemaphorePermit) {
+        let refusals = app.refusals.clone();
         let (closing, was_open) = if socket.protocol().is_some() {
             let (out, told) = mpsc::channel(WAITING);
             let (ends, ended) = mpsc::channel(1);
@@ -166,8 +167,11 @@ impl Connection {
         } else {
             (Some(Closing::SUBPROTOCOL), false)
         };
-        // Whoever never said who it is takes no place while it goes.
+        // Whoever never said who it is takes no place while it goes, and goes by turns.
         let place = Some(place).filter(|_| was_open);
+        if place.is_none() && closing.is_some() {
+            refusals.turn().await;
+        }
         if let Some(closing) = closing {
             // The client's own end is awaited, for a connection that is dropped with something unread is reset, and the code lost.
             let farewell = async {
@@ -398,7 +402,13 @@ impl Connection {
         }
         let mut graphql = match self.app.executor.prepare(asked, request).await {
             Ok(graphql) => graphql.telling_cost(self.asked.tells_cost),
-            Err(refusal) => return send(socket, protocol::errors(&id, &[refusal.into()])).await,
+            Err(refusal) => {
+                // What is paid for is told at once.
+                if matches!(refusal, Refusal::Budget(_)) {
+                    self.app.refusals.turn().await;
+                }
+                return send(socket, protocol::errors(&id, &[refusal.into()])).await;
+            }
         };
         let (app, out, placement) = (self.app.clone(), self.out.clone(), self.asked.placement);
         self.begun += 1;

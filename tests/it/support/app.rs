@@ -16,7 +16,7 @@ use posture_gateway::graphql::{Executor, schema};
 use posture_gateway::http::auth::{DevelopmentKey, Verifier};
 use posture_gateway::http::cors::Origin;
 use posture_gateway::http::live::LiveDoor;
-use posture_gateway::http::{self, router, serve};
+use posture_gateway::http::{self, Refusals, router, serve};
 use posture_gateway::private_postgres::SUPERUSER;
 use posture_gateway::store::Database;
 use posture_gateway::store::scope::PoolSettings;
@@ -61,6 +61,7 @@ pub(crate) struct Extras {
     pub(crate) origins: Vec<Origin>,
     pub(crate) limits: HttpLimits,
     pub(crate) spending: Spending,
+    pub(crate) refusals: Refusals,
 }
 
 /// A gateway that runs for as long as it or one of its clients is there, and its database with it.
@@ -180,6 +181,7 @@ impl App {
                 leeway: LEEWAY,
             }),
             limits,
+            refusals: extras.refusals,
             origins: extras.origins,
             graphiql: false,
             ingest_limits: posture_gateway::config::IngestLimits::default(),
