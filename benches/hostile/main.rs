@@ -56,7 +56,7 @@ const SLOWER: f64 = 3.0;
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let requests = option(&arguments, "--requests", 20_000)?;
+    let requests = option(&arguments, "--requests", 100_000)?;
     let connections = option(&arguments, "--connections", 256)?;
     let alone = Duration::from_secs(option(&arguments, "--seconds", 20)? as u64);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

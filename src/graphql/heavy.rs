@@ -67,9 +67,9 @@ pub(super) fn is_heavy(query: &str) -> bool {
     about_schema || query.len() > LIGHT
 }
 
-/// About how many bytes the texts in variables have.
-pub(super) fn size_of(variables: &Variables) -> usize {
-    variables.values().map(size_of_value).sum()
+/// About how many bytes a document and the texts in its variables have.
+pub(super) fn size_of(document: Option<&str>, variables: &Variables) -> usize {
+    document.map_or(0, str::len) + variables.values().map(size_of_value).sum::<usize>()
 }
 
 fn size_of_value(value: &Value) -> usize {

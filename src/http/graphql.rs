@@ -8,7 +8,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
@@ -176,13 +176,14 @@ async fn posted(app: &App, media: Media, headers: &HeaderMap, body: Body) -> Res
         door.read_in_vain(app, body.len());
         bad_request(format!("the body is no GraphQL request: {error}"))
     })?;
-    door.answer(app, parameters).await
+    door.answer(app, parameters, body.len()).await
 }
 
 /// `GET /graphql`: queries only, over an event stream subscriptions, too; or a WebSocket.
 pub(super) async fn get(
     State(app): State<App>,
     headers: HeaderMap,
+    uri: Uri,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     parameters: Result<Query<UrlParameters>, QueryRejection>,
 ) -> Response {
@@ -194,18 +195,25 @@ pub(super) async fn get(
         };
     }
     let Some(media) = Media::accepted(&headers) else { return not_acceptable() };
-    got(&app, media, &headers, parameters).await.unwrap_or_else(|refusal| media.wrap(refusal))
+    let bytes = uri.query().map_or(0, str::len);
+    got(&app, media, &headers, bytes, parameters).await.unwrap_or_else(|refusal| media.wrap(refusal))
 }
 
 async fn got(
     app: &App,
     media: Media,
     headers: &HeaderMap,
+    bytes: usize,
     parameters: Result<Query<UrlParameters>, QueryRejection>,
 ) -> Result<Response, Response> {
     let door = Door { queries_only: true, ..Door::open(app, media, headers).await? };
-    let Query(parameters) = parameters.map_err(|_| bad_request("the query string is malformed"))?;
-    door.answer(app, parameters.try_into().map_err(|error: String| bad_request(error))?).await
+    let in_vain = |why: String| {
+        door.read_in_vain(app, bytes);
+        bad_request(why)
+    };
+    let Query(parameters) = parameters.map_err(|_| in_vain("the query string is malformed".to_owned()))?;
+    let parameters = parameters.try_into().map_err(in_vain)?;
+    door.answer(app, parameters, bytes).await
 }
 
 fn not_acceptable() -> Response {
@@ -284,9 +292,13 @@ impl Door {
         response
     }
 
-    async fn answer(self, app: &App, parameters: Parameters) -> Result<Response, Response> {
+    /// Answers what came in so many bytes.
+    async fn answer(self, app: &App, parameters: Parameters, bytes: usize) -> Result<Response, Response> {
         let subject = self.subject();
-        let (asked, graphql) = parameters.asked(self.client.clone(), subject).map_err(bad_request)?;
+        let (asked, graphql) = parameters.asked(self.client.clone(), subject).map_err(|why| {
+            self.read_in_vain(app, bytes);
+            bad_request(why)
+        })?;
         let mut graphql = match app.executor.prepare(asked, graphql).await {
             Ok(graphql) => graphql.telling_cost(self.tells_cost),
             Err(Refusal::Document(error)) => return Ok(self.refuse(app, error)),

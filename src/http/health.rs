@@ -1,19 +1,43 @@
 //! Health for orchestrators, and counters.
 
+use std::sync::Arc;
+
+use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::Semaphore;
 
 use super::App;
+use crate::store::Database;
+
+/// What it takes to say whether the process can answer.
+#[derive(Clone)]
+struct Readiness {
+    database: Database,
+    /// Everybody may ask, and each question takes a connection to the database: one at a time.
+    turn: Arc<Semaphore>,
+}
+
+/// The routes of health.
+pub(super) fn router<S: Clone + Send + Sync + 'static>(database: Database) -> Router<S> {
+    Router::new()
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+        .with_state(Readiness { database, turn: Arc::new(Semaphore::new(1)) })
+}
 
 /// The process runs.
-pub(super) async fn live() -> &'static str {
+async fn live() -> &'static str {
     "ok\n"
 }
 
 /// The process can answer: its database does.
-pub(super) async fn ready(State(app): State<App>) -> Response {
-    match app.executor.database().ping().await {
+async fn ready(State(readiness): State<Readiness>) -> Response {
+    // Nobody closes it.
+    let _turn = readiness.turn.acquire().await;
+    match readiness.database.ping().await {
         Ok(()) => "ok\n".into_response(),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "not ready");

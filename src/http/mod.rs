@@ -91,7 +91,7 @@ pub fn router(app: App) -> Router {
     if let Some(cors) = cors::layer(&app.origins) {
         router = router.layer(cors);
     }
-    router = router.route("/livez", get(health::live)).route("/readyz", get(health::ready));
+    router = router.merge(health::router(app.executor.database().clone()));
     let ingestion = IngestState {
         database: app.executor.database().clone(),
         verifier: Arc::clone(&app.verifier),

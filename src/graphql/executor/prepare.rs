@@ -134,9 +134,12 @@ impl Executor {
         }
     }
 
-    /// Has a viewer pay for so many bytes that were read in vain.
+    /// Has a viewer pay for so many bytes that were read in vain. Whoever has nothing left gets no deeper into debt: all who are nobody in
+    /// particular pay from one account.
     pub fn refused(&self, payer: Payer, bytes: usize) {
-        self.spending.charge(payer, price_of_refusal(bytes), self.clock.now());
+        if self.admit(payer).is_ok() {
+            self.spending.charge(payer, price_of_refusal(bytes), self.clock.now());
+        }
     }
 
     /// Has a viewer pay for an event that was read for another stream of theirs as well.
@@ -151,7 +154,7 @@ impl Executor {
     /// Where there is no such document, or it may not be sent; the first limit that is exceeded, or the syntax error; a budget that does
     /// not suffice; each with a code.
     pub async fn prepare(&self, asked: Asked, request: async_graphql::Request) -> Result<Prepared, Refusal> {
-        let size = asked.text.as_ref().map_or(0, String::len) + size_of(&request.variables);
+        let size = size_of(asked.text.as_deref(), &request.variables);
         self.heavy.work(size, || self.prepare_now(asked, request)).await
     }
 

@@ -143,7 +143,6 @@ impl Silence {
 
 impl Connection {
     async fn serve(app: App, mut socket: WebSocket, asked: Handshake, place: OwnedSemaphorePermit) {
-        let refusals = app.refusals.clone();
         let (closing, was_open) = if socket.protocol().is_some() {
             let (out, told) = mpsc::channel(WAITING);
             let (ends, ended) = mpsc::channel(1);
@@ -167,11 +166,8 @@ impl Connection {
         } else {
             (Some(Closing::SUBPROTOCOL), false)
         };
-        // Whoever never said who it is takes no place while it goes, and goes by turns.
+        // Whoever never said who it is takes no place while it goes.
         let place = Some(place).filter(|_| was_open);
-        if place.is_none() && closing.is_some() {
-            refusals.turn().await;
-        }
         if let Some(closing) = closing {
             // The client's own end is awaited, for a connection that is dropped with something unread is reset, and the code lost.
             let farewell = async {
@@ -290,23 +286,21 @@ impl Connection {
             if text.len() > LONGEST_WORD {
                 return Err(Closing::INVALID.into());
             }
-            return self.obey(Said::read(text.as_str())?, socket).await;
+            return self.obey(Said::read(text.as_str())?, text.len(), socket).await;
         };
         let user = pass.map(|pass| pass.user);
         let said = self.app.executor.work(text.len(), || Said::read(text.as_str())).await;
         if text.len() > LONG_WORD && !matches!(said, Ok(Said::Subscribe { .. })) {
-            // Whoever has nothing left gets no deeper into debt: all who are nobody in particular pay from one account.
-            if self.app.executor.admit(user).is_ok() {
-                self.app.executor.refused(user, text.len());
-            }
+            self.app.executor.refused(user, text.len());
             if text.len() > LONGEST_WORD {
                 return Err(Closing::INVALID.into());
             }
         }
-        self.obey(said?, socket).await
+        self.obey(said?, text.len(), socket).await
     }
 
-    async fn obey(&mut self, said: Said, socket: &mut WebSocket) -> Result<(), Stop> {
+    /// Does what a message of so many bytes says.
+    async fn obey(&mut self, said: Said, bytes: usize, socket: &mut WebSocket) -> Result<(), Stop> {
         match said {
             Said::Ping { payload } => send(socket, protocol::pong(payload)).await,
             Said::Pong {} => Ok(()),
@@ -314,7 +308,7 @@ impl Connection {
                 self.init(payload.unwrap_or_default()).await?;
                 send(socket, protocol::ack()).await
             }
-            Said::Subscribe { id, payload } => self.subscribe(id, payload, socket).await,
+            Said::Subscribe { id, payload } => self.subscribe(id, payload, bytes, socket).await,
             Said::Complete { id } => {
                 self.forget(&id);
                 Ok(())
@@ -380,6 +374,7 @@ impl Connection {
         &mut self,
         id: String,
         parameters: Parameters,
+        bytes: usize,
         socket: &mut WebSocket,
     ) -> Result<(), Stop> {
         let Phase::Open { pass, .. } = &self.phase else { return Err(Closing::UNAUTHORIZED.into()) };
@@ -388,11 +383,13 @@ impl Connection {
             return Err(Closing::duplicate(&id).into());
         }
         let subject = pass.map(|pass| pass.user);
-        let (asked, request) =
-            parameters.asked(self.asked.client.clone(), subject).map_err(|_| Closing::INVALID)?;
+        let (asked, request) = parameters.asked(self.asked.client.clone(), subject).map_err(|_| {
+            self.app.executor.refused(subject, bytes);
+            Closing::INVALID
+        })?;
         self.busy = Instant::now();
         if self.operations.len() >= self.app.live.limits.operations {
-            self.app.executor.refused(subject, asked.text.as_ref().map_or(0, String::len));
+            self.app.executor.refused(subject, bytes);
             let message = format!(
                 "a connection has {} operations under way at most: complete one, or open another connection",
                 self.app.live.limits.operations
@@ -405,7 +402,7 @@ impl Connection {
             Err(refusal) => {
                 // What is paid for is told at once.
                 if matches!(refusal, Refusal::Budget(_)) {
-                    self.app.refusals.turn().await;
+                    self.app.refusals.pause().await;
                 }
                 return send(socket, protocol::errors(&id, &[refusal.into()])).await;
             }
