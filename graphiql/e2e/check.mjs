@@ -137,7 +137,8 @@ async function examples(explorer, persona) {
   for (const { name, group } of await explorer.menu()) {
     if (group.startsWith('Queries')) await check(`${persona.email}: ${name}`, () => query(explorer, persona, name));
     else if (group.startsWith('Live')) await check(`${persona.email}: ${name}`, () => subscription(explorer, persona, name));
-    else if (group === 'For others' && name.endsWith('Query')) await check(`${persona.email}: ${name}`, () => othersExample(explorer, persona, name));
+    else if (name.endsWith('Subscription')) await check(`${persona.email}: ${name}`, () => othersSubscription(explorer, persona, name));
+    else if (!name.endsWith('Mutation')) await check(`${persona.email}: ${name}`, () => othersExample(explorer, persona, name));
   }
 }
 
@@ -238,6 +239,20 @@ async function subscription(explorer, persona, name) {
   assert((await request.allHeaders()).authorization === `Bearer ${persona.token}`, 'sent with another token');
   if (isDisabled(persona)) return explorer.live('Ended with UNAUTHENTICATED after 0 events');
   await explorer.live('Listening, 0 events');
+  await explorer.stop();
+  await explorer.live('Stopped after 0 events');
+  await gone(request);
+}
+
+/** A stream that is meant for others: it is silent, or ends at once and says why. */
+async function othersSubscription(explorer, persona, name) {
+  await explorer.placeHidden(false);
+  const asked = explorer.page.waitForRequest(request => operationOf(request) === name);
+  await explorer.choose(name);
+  const request = await asked;
+  assert((await request.allHeaders()).authorization === `Bearer ${persona.token}`, 'sent with another token');
+  await explorer.live(/^(Listening, 0 events|Ended with (UNAUTHENTICATED|FORBIDDEN|HIDDEN|BAD_USER_INPUT) after 0 events)$/);
+  if (!(await explorer.saysLive()).startsWith('Listening')) return;
   await explorer.stop();
   await explorer.live('Stopped after 0 events');
   await gone(request);

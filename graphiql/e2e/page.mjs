@@ -87,7 +87,12 @@ export class Explorer {
     return (await this.page.getByTestId('hidden-summary').innerText()).replace(/\s+/g, ' ').trim();
   }
 
-  /** Waits until the strip says this of a stream. */
+  /** What the strip says of a stream. */
+  async saysLive() {
+    return (await this.page.getByTestId('live').textContent()).trim();
+  }
+
+  /** Waits until it says this. */
   async live(words) {
     await this.page.getByTestId('live').filter({ hasText: words }).waitFor();
   }

@@ -430,6 +430,19 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_a_field_answers_is_known_within_lists_as_well() {
+        let inputs = Inputs::of(&schema().sdl());
+        for (parent, field, answers) in [
+            ("Query", "customer", "Customer"),
+            ("Customer", "accesses", "AccessConnection"),
+            ("AccessConnection", "nodes", "Access"),
+            ("Mutation", "createCustomer", "CustomerPayload"),
+        ] {
+            assert_eq!(inputs.fields[parent][field].answers, answers, "{parent}.{field}");
+        }
+    }
+
     /// Of a variable within an object that stands for a list of one, async-graphql's validation does not ask what type it has.
     #[test]
     fn no_input_is_a_list_of_objects() {

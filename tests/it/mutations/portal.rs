@@ -82,7 +82,7 @@ async fn the_creator_manages_until_only_others_have_live_accesses() {
 async fn full_is_refused_while_a_live_access_is_fully_managed() {
     let mut world = World::default();
     let (birch, cedar) = (world.partner("Birch"), world.partner("Cedar"));
-    let admin = world.partner_admin(birch, "Ada");
+    let (admin, rival) = (world.partner_admin(birch, "Ada"), world.partner_admin(cedar, "Rita"));
     let mut customer = |name: &str, own: Terms, other: Terms| {
         let customer = world.customer(birch, name, PortalAccess::ReadOnly);
         world.access(birch, customer, own);
@@ -105,6 +105,16 @@ async fn full_is_refused_while_a_live_access_is_fully_managed() {
     }
     texts.dedup();
     assert_eq!(texts.len(), 1, "{texts:?}");
+    // Who does not manage the customer is told the same, whether it is FULLY_MANAGED by another or not.
+    let rival = app.sign_in(rival);
+    let mut texts = Vec::new();
+    for customer in [own, others, trial] {
+        for portal in ["FULL", "READ_ONLY", "DISABLED"] {
+            texts.push(set(&rival, customer, portal).await.text);
+        }
+    }
+    texts.dedup();
+    assert!(matches!(texts.as_slice(), [only] if only.contains("NOT_PERMITTED")), "{texts:?}");
     assert_eq!(everything(&app).await, before);
     assert_eq!(codes(&set(&admin, over, "FULL").await), [] as [&str; 0]);
     assert_eq!(codes(&set(&admin, over, "FULL").await), ["NO_CHANGE"]);

@@ -17,6 +17,7 @@ mod masks;
 mod matrix;
 mod model;
 mod mutations;
+mod net;
 mod noninterference;
 mod queries;
 mod records;

@@ -26,6 +26,7 @@ use crate::support::dice::Dice;
 
 /// Worlds in every run.
 const WORLDS: u64 = 8;
+
 /// A payload, or an error in it.
 type Object = IndexMap<async_graphql::Name, Value>;
 
@@ -54,7 +55,7 @@ struct Payload {
     field: &'static Field,
     is_refused: bool,
     /// Its errors, where they were asked for.
-    errors: String,
+    errors: Vec<Value>,
     answer: Object,
 }
 
@@ -110,7 +111,7 @@ fn payloads(document: &ExecutableDocument, text: &str) -> Vec<Payload> {
         payloads.push(Payload {
             field,
             is_refused,
-            errors: format!("{of_errors:?}"),
+            errors: of_errors.into_iter().cloned().collect(),
             answer: answer.clone(),
         });
     }
@@ -173,6 +174,11 @@ fn compare_answers(one: &Answered, two: &Answered, differ: &dyn Fn(String)) -> T
         };
         let name = a.field.name.as_str();
         if MAY_TELL.contains(&name) && (a.is_refused || b.is_refused) {
+            for text in a.errors.iter().chain(&b.errors).flat_map(texts) {
+                if !ITS_WORDS.contains(&text) {
+                    differ(format!("{name} says `{text}`"));
+                }
+            }
             if a.is_refused != b.is_refused {
                 up_to_here(name);
                 return Then::Parted;
@@ -183,7 +189,7 @@ fn compare_answers(one: &Answered, two: &Answered, differ: &dyn Fn(String)) -> T
             // Whether it is done and what it says of that hangs on nothing hidden; what it opens may differ.
             if (a.is_refused, &a.errors) != (b.is_refused, &b.errors) {
                 differ(format!(
-                    "{name} is refused: {} {} and {} {}",
+                    "{name} is refused: {} {:?} and {} {:?}",
                     a.is_refused, a.errors, b.is_refused, b.errors
                 ));
             }
@@ -218,7 +224,11 @@ async fn compare(seed: u64, world: &World, viewer: UserId, dice: &mut Dice, tall
     let apps = [App::start(world.clone().into()).await, App::start(other.into()).await];
     // A request's id is the client's own: the same for both, for logs tell it.
     let request = "5ca1ab1e-0000-4000-8000-000000000000";
-    let sign_in = |app: &App| app.sign_in(viewer).hidden_in_extensions().header("x-request-id", request);
+    // Denials are told in either place, with their sentences in one of them.
+    let sign_in = |app: &App| {
+        let client = app.sign_in(viewer).header("x-request-id", request);
+        if seed.is_multiple_of(2) { client } else { client.hidden_in_extensions() }
+    };
     let clients = apps.each_ref().map(sign_in);
     let ask = async |document: &str| {
         let parsed = parse_query(document).unwrap();
@@ -292,6 +302,35 @@ const MAY_TELL: [&str; 1] = [
     // while any partner's access is FULLY_MANAGED.
     "setPortalAccess",
 ];
+
+/// All that its refusals say, whatever is hidden: of whom nobody is told.
+const ITS_WORDS: [&str; 13] = [
+    "UserError",
+    "input",
+    "customerId",
+    "portalAccess",
+    "NOT_FOUND",
+    "there is no customer with this id, or it is not yours to see",
+    "NOT_PERMITTED",
+    "the portal is set by the partner that manages the customer: the one that created it, or, once that one has \
+     no live access, the one with the oldest",
+    "WRONG_STATE",
+    "the customer is FULLY_MANAGED, so its portal is READ_ONLY at most: FULL takes another operating model first",
+    "NO_CHANGE",
+    "the portal access is FULL already",
+    "the portal access is READ_ONLY already",
+];
+
+/// Every text in a value.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Enum(name) => vec![name.as_str()],
+        Value::List(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
 
 #[tokio::test]
 async fn what_is_hidden_changes_no_mutation() {

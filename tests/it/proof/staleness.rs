@@ -44,9 +44,11 @@ async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
     let cases = cast.cases();
     let others = cast.others.clone();
     let mut gateways = Gateways::start(cast.world, &cast.programs).await;
-    let mut requests = 0;
+    let (mut requests, mut noticed) = (0, 0);
     for Case { change, of, who, ask, then } in &cases {
-        let lookers: Vec<UserId> = others.iter().copied().chain([*who]).collect();
+        // Whoever looks on has asked every gateway as well: what one keeps of them would be old afterwards.
+        let lookers: Vec<UserId> = others.iter().copied().chain([of.reader, *who]).collect();
+        let before = gateways.looks(&lookers, of).await;
         let warm = gateways.ask(&[*who], *ask, of).await;
         for (_, reply) in &warm {
             assert_eq!(ask.outcome(reply), "shown", "before {change:?}: {}", reply.text);
@@ -59,10 +61,11 @@ async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
         }
         // A gateway that has never answered keeps nothing: all others have to say what it says.
         let cold = gateways.apps[0].beside(1).await;
-        let everybody = gateways.ask(&lookers, Ask::Field("posture"), of).await;
-        for (user, reply) in &everybody {
-            let due = Ask::Field("posture").send(&gateways.client(&cold, *user), of).await;
+        let everybody = gateways.looks(&lookers, of).await;
+        for ((looker, reply), (_, before)) in everybody.iter().zip(&before) {
+            let due = Ask::Field("posture").send(&gateways.client(&cold, *looker), of).await;
             assert_eq!(reply.on_the_wire(), due.on_the_wire(), "after {change:?}");
+            noticed += usize::from(looker != who && reply.text != before.text);
         }
 
         gateways.make(*change, of, false).await;
@@ -74,13 +77,15 @@ async fn the_next_request_obeys_on_every_connection_of_every_gateway() {
                 assert_eq!(reply.text, first.text, "after {change:?} was taken back");
             }
         }
-        requests += 3 * warm.len() + everybody.len();
+        requests += 3 * warm.len() + 2 * everybody.len();
     }
     tried("changes that the next request obeyed", cases.len());
     let by_mutation = cases.iter().filter(|case| matches!(case.change, Change::Mutation(..)));
     tried("of them changes by a mutation", by_mutation.count());
     tried("connections of gateways that had to obey", gateways.known.len());
     tried("requests around changes", requests);
+    tried("of those who looked on, how many a change was about", noticed);
+    assert!(noticed > cases.len(), "changes were about those who looked on {noticed} times");
 }
 
 /// Somebody with every stream about a customer, and somebody of whom nothing is changed.

@@ -48,7 +48,10 @@ impl Cast {
             world.partner_admin(cedar, "Rita"),
             world.user(ViewerKind::PlatformAdmin, "Paul"),
         ];
-        Self { world, birch, cedar, admin, operator, scanner, programs: Vec::new(), others }
+        let mut cast = Self { world, birch, cedar, admin, operator, scanner, programs: Vec::new(), others };
+        let program = cast.partners_program();
+        cast.others.push(program);
+        cast
     }
 
     /// A customer with an access on these terms, and an ADMIN of it.
@@ -64,7 +67,8 @@ impl Cast {
         world.rows.memberships.push(Membership::Scanner(customer, self.scanner));
         let posture = world.posture(customer);
         let admin = world.customer_user(customer, CustomerRole::Admin, &format!("Admin {nth:02}"));
-        (Subject { customer, access, rival, posture, terms }, admin)
+        let reader = world.customer_user(customer, CustomerRole::ReadOnly, &format!("Reader {nth:02}"));
+        (Subject { customer, access, rival, posture, terms, reader }, admin)
     }
 
     /// An ADMIN of the partner that is a program.

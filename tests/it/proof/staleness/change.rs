@@ -57,6 +57,8 @@ pub(super) struct Subject {
     pub(super) rival: AccessId,
     pub(super) posture: Posture,
     pub(super) terms: Terms,
+    /// A READ_ONLY user of the customer, who looks on.
+    pub(super) reader: UserId,
 }
 
 impl Change {

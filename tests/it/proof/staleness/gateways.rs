@@ -97,6 +97,17 @@ impl Gateways {
         replies
     }
 
+    /// Everybody looks at the customer's posture, one after the other, at each gateway.
+    pub(super) async fn looks(&self, who: &[UserId], of: &Subject) -> Vec<(UserId, Reply)> {
+        let mut replies = Vec::new();
+        for app in &self.apps {
+            for user in who {
+                replies.push((*user, Ask::Field("posture").send(&self.client(app, *user), of).await));
+            }
+        }
+        replies
+    }
+
     /// The connections that wait for the table, once so many do.
     async fn waiting(&mut self, count: usize) -> BTreeSet<i32> {
         loop {
