@@ -125,3 +125,17 @@ fn segment(segment: PathSegment) -> Value {
         PathSegment::Index(index) => index.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_takes_two_values() {
+        assert_eq!(Placement::parse(b"errors"), Ok(Placement::Errors));
+        assert_eq!(Placement::parse(b"extensions"), Ok(Placement::Extensions));
+        for other in [&b""[..], b"Errors", b"errors ", b"data"] {
+            assert_eq!(Placement::parse(other), Err(UnknownPlacement));
+        }
+    }
+}

@@ -413,6 +413,9 @@ fn chosen_of<'d>(document: &'d ExecutableDocument, chosen: Option<&str>) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::parser::parse_query;
+    use serde_json::json;
+
     use super::*;
     use crate::graphql::schema;
 
@@ -428,6 +431,74 @@ mod tests {
         assert!(
             inputs.directives["skip"].contains_key("if") && inputs.directives["include"].contains_key("if")
         );
+    }
+
+    /// Why an operation does not take what it is given; none where it does.
+    fn refusal(
+        inputs: &Inputs,
+        text: &str,
+        chosen: Option<&str>,
+        variables: serde_json::Value,
+    ) -> Option<String> {
+        let document = parse_query(text).unwrap();
+        let variables = Variables::from_json(variables);
+        inputs.check(&document, chosen, &variables).err().map(|error| error.message)
+    }
+
+    #[test]
+    fn a_variable_is_held_against_its_type() {
+        let inputs = Inputs::of(&schema().sdl());
+        for (ty, fits, misfits) in [
+            ("Boolean", json!([true, null]), json!(["true", 1, [true], {}])),
+            ("Int", json!([1, -1]), json!(["1", 1.5, 2_147_483_648_i64])),
+            ("Float", json!([1, 1.5]), json!(["1", true])),
+            ("ID", json!(["a", 1]), json!([1.5, true])),
+            ("String", json!(["a"]), json!([1, true])),
+            ("DateTime", json!(["2026-01-01T00:00:00Z"]), json!(["2026-01-01", 1])),
+            ("Date", json!(["2026-01-01"]), json!(["2026-13-01", 1])),
+            ("Decimal", json!(["1.50"]), json!(["a", true])),
+            ("Severity", json!(["HIGH"]), json!(["SHOE", 1])),
+            ("FindingFilter", json!([{}, { "text": "a" }]), json!(["a", { "nothing": 1 }, { "text": 1 }])),
+            ("[Int!]", json!([[], [1, 2], 1]), json!([[null], ["a"], "a"])),
+            ("Int!", json!([1]), json!([null])),
+        ] {
+            let text = format!("query ($v: {ty}) {{ __typename }}");
+            for value in fits.as_array().unwrap() {
+                assert_eq!(refusal(&inputs, &text, None, json!({ "v": value })), None, "{ty} {value}");
+            }
+            for value in misfits.as_array().unwrap() {
+                assert!(refusal(&inputs, &text, None, json!({ "v": value })).is_some(), "{ty} {value}");
+            }
+            let is_required = refusal(&inputs, &text, None, json!({})).is_some();
+            assert_eq!(is_required, ty.ends_with('!'), "{ty}");
+        }
+    }
+
+    #[test]
+    fn an_object_takes_what_it_requires_and_has_no_default_for() {
+        let inputs = Inputs::of(
+            "schema { query: Query } type Query { at(in: In, kind: Kind): Int }
+             input In { a: Int! b: Int! = 1 c: Int } enum Kind { ONE TWO }",
+        );
+        let say = |text: &str| refusal(&inputs, text, None, json!({}));
+        assert_eq!(say("{ at(in: { a: 1 }, kind: ONE) }"), None);
+        assert_eq!(say("{ at(in: { a: 1, b: 2, c: 3 }) }"), None);
+        assert_eq!(say("{ at(in: { b: 2, c: 3 }) }").unwrap(), "`in.a`: a value of type `Int!` is required");
+        assert_eq!(
+            say("{ at(in: { a: 1, b: null }) }").unwrap(),
+            "`in.b`: a value of type `Int!` is required"
+        );
+        assert_eq!(say("{ at(kind: THREE) }").unwrap(), "`kind`: not a value of the enumeration `Kind`");
+    }
+
+    #[test]
+    fn the_chosen_operation_is_looked_at_and_no_other() {
+        let inputs = Inputs::of(&schema().sdl());
+        let text = "query A($v: Int!) { __typename } query B { __typename }";
+        assert!(refusal(&inputs, text, Some("A"), json!({})).is_some());
+        for chosen in [Some("B"), Some("C"), None] {
+            assert_eq!(refusal(&inputs, text, chosen, json!({})), None, "{chosen:?}");
+        }
     }
 
     #[test]

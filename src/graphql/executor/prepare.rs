@@ -220,3 +220,126 @@ fn short(mut error: ServerError) -> ServerError {
     }
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{PathSegment, Variables};
+    use chrono::{TimeDelta, Utc};
+    use futures_util::FutureExt as _;
+    use serde_json::json;
+    use sqlx::postgres::PgConnectOptions;
+
+    use super::*;
+    use crate::domain::clock::Clock;
+    use crate::graphql::documents::{AdHoc, Documents};
+    use crate::graphql::limits::{Limits, Spending};
+    use crate::graphql::schema;
+    use crate::store::Database;
+    use crate::store::scope::PoolSettings;
+
+    const TWO: &str = "query A { __typename } mutation B { __typename }";
+
+    /// Over no database.
+    fn executor(clock: Clock) -> Executor {
+        let nowhere = Database::new(PgConnectOptions::new().host("/nowhere"), PoolSettings::default());
+        Executor::new(schema(), nowhere, clock, Limits::default())
+    }
+
+    fn asked(text: &str) -> Asked {
+        Asked { text: Some(text.to_owned()), ..Asked::default() }
+    }
+
+    async fn prepared(text: &str, request: async_graphql::Request) -> Prepared {
+        executor(Clock::System).prepare(asked(text), request).await.unwrap()
+    }
+
+    fn choosing(operation: &str) -> async_graphql::Request {
+        async_graphql::Request::new("").operation_name(operation)
+    }
+
+    #[tokio::test]
+    async fn the_operation_that_runs_is_named_and_of_a_kind() {
+        let none = || async_graphql::Request::new("");
+        for (text, request, name, kind) in [
+            ("{ __typename }", none(), None, Some(OperationType::Query)),
+            ("query A { __typename }", none(), Some("A"), Some(OperationType::Query)),
+            (TWO, choosing("A"), Some("A"), Some(OperationType::Query)),
+            (TWO, choosing("B"), Some("B"), Some(OperationType::Mutation)),
+            // None of two is chosen, or another one.
+            (TWO, none(), None, None),
+            (TWO, choosing("C"), Some("C"), None),
+        ] {
+            let mut prepared = prepared(text, request).await;
+            assert_eq!(prepared.operation_name().as_deref(), name, "{text}");
+            assert_eq!(prepared.kind(), kind, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_an_answer_depends_on_makes_its_identity() {
+        let variables = |n: i32| {
+            let variables = Variables::from_json(json!({ "n": n }));
+            async_graphql::Request::new("").variables(variables)
+        };
+        let first = prepared(TWO, choosing("A")).await;
+        assert_eq!(first.identity(), prepared(TWO, choosing("A")).await.identity());
+        let trusted = Prepared { origin: Origin::Trusted, ..prepared(TWO, choosing("A")).await };
+        let mut all = vec![
+            first.identity(),
+            first.telling_cost(true).identity(),
+            trusted.identity(),
+            prepared(TWO, choosing("B")).await.identity(),
+            prepared("{ __typename }", async_graphql::Request::new("")).await.identity(),
+            prepared("{ __typename }", variables(1)).await.identity(),
+            prepared("{ __typename }", variables(2)).await.identity(),
+        ];
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+
+    #[tokio::test]
+    async fn what_was_found_out_of_a_document_holds_for_all_who_ask_for_it() {
+        let manifests = [("app".to_owned(), vec![("a".to_owned(), "{ viewer { id } }".to_owned())])].into();
+        let documents = Documents::trusting(manifests, AdHoc::Everybody).unwrap();
+        let executor = executor(Clock::System).trusting(documents).await.unwrap();
+        let ask = async |asked| executor.prepare(asked, async_graphql::Request::new("")).await.unwrap();
+        let trusted = ask(Asked { id: Some("a".to_owned()), ..Asked::default() }).await;
+        assert!(trusted.origin == Origin::Trusted && trusted.validity.is_known());
+        let other = ask(asked("{ viewer { name } }")).await;
+        assert!(other.origin == Origin::AdHoc && !other.validity.is_known());
+    }
+
+    #[tokio::test]
+    async fn whoever_has_nothing_left_waits_and_gets_no_deeper_into_debt() {
+        let clock = Clock::fixed(Utc::now());
+        let executor = executor(clock.clone()).spending(Spending::a_minute(100));
+        assert!(executor.admit(None).is_ok());
+        assert!(executor.admitted(None).now_or_never().is_some());
+        // It costs 10 and 1 for each 64 bytes.
+        executor.refused(None, 64 * 90);
+        assert!(executor.admit(None).is_err());
+        assert!(executor.admitted(None).now_or_never().is_none());
+        for _ in 0..10 {
+            executor.refused(None, 64 * 90);
+        }
+        clock.advance(TimeDelta::seconds(30));
+        assert!(executor.admit(None).is_ok());
+        assert!(executor.admitted(None).now_or_never().is_some());
+    }
+
+    #[test]
+    fn a_long_message_loses_its_long_lines() {
+        let shortened = |message: String| {
+            let error = ServerError { path: vec![PathSegment::Index(1)], ..ServerError::new(message, None) };
+            short(error).message
+        };
+        let line = "x".repeat(LONGEST_LINE);
+        let of = |lines: &[&str]| lines.join("\n");
+        let whole = of(&[line.as_str(), &"y".repeat(LONGEST_MESSAGE - 1 - LONGEST_LINE)]);
+        assert_eq!((whole.len(), shortened(whole.clone())), (LONGEST_MESSAGE, whole));
+        let (longer, longest) = ("z".repeat(LONGEST_LINE + 1), "y".repeat(LONGEST_MESSAGE));
+        assert_eq!(shortened(of(&[&line, &longer, "end", &longest])), of(&[&line, "end"]));
+    }
+}
