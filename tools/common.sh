@@ -46,6 +46,12 @@ ensure_postgres() {
     apt_install postgresql
 }
 
+# What builds the allocator, which is C, on Debian and Ubuntu; Rust itself brings a compiler along.
+ensure_make() {
+    if command -v make >/dev/null || ! command -v apt-get >/dev/null; then return 0; fi
+    apt_install make
+}
+
 # Whether graphiql/dist holds what its sources say, and the apps' operations that it offers.
 graphiql_is_built() {
     [ -e graphiql/dist/index.html ] || return 1

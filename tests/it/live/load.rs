@@ -1,16 +1,18 @@
-//! One event to many connections. `CONNECTIONS=1000 cargo test --release --test it -- live::load --nocapture` measures it.
+//! One event to many connections, and the end of what many are told. `CONNECTIONS=1000 cargo test --release --test it -- live::load --nocapture`
+//! measures it.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use posture_gateway::config::LiveLimits;
+use posture_gateway::domain::ids::UserId;
 use posture_gateway::store::scope::PoolSettings;
 
 use super::{findings_of, rename, told};
 use crate::support::app::{App, Extras};
 use crate::support::cast::{Cast, Persona};
 use crate::support::database::TestDatabase;
-use crate::support::live::Socket;
+use crate::support::live::{Socket, quiet};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_reaches_every_connection() {
@@ -51,5 +53,32 @@ async fn an_event_reaches_every_connection() {
             println!("round {round}: {count} connections were told within {took:?}");
         }
     }
+    // The partner's users lose the customer's consent, and its own users hear as well as before: then all has been heard.
+    let is_partners = |nth: usize| nth % personas.len() < 2;
+    let began = Instant::now();
+    let revoke = format!("update accesses set customer_consent = 0 where id = '{}'", bolt.access);
+    app.as_owner(&format!("{revoke}; {}", rename(bolt.posture.finding, "silence"))).await;
+    let (partners, own): (Vec<_>, Vec<_>) =
+        sockets.iter_mut().enumerate().partition(|(nth, _)| is_partners(*nth));
+    for event in join_all(own.into_iter().map(|(_, socket)| socket.event("a"))).await {
+        assert_eq!(event, told("silence"));
+    }
+    quiet(&app).await;
+    let silent = began.elapsed();
+    for heard in join_all(partners.into_iter().map(|(_, socket)| socket.hears_before_pong())).await {
+        assert_eq!(heard, [] as [String; 0]);
+    }
+    let began = Instant::now();
+    let disable = format!("update users set disabled_at = now() where id = '{}'", UserId::from(personas[0]));
+    app.as_owner(&disable).await;
+    let disabled = sockets.iter_mut().step_by(personas.len());
+    for (code, _) in join_all(disabled.map(Socket::closed)).await {
+        assert_eq!(code, 4403);
+    }
+    let closed = began.elapsed();
+    if asked.is_some() {
+        println!("silent within {silent:?}, closed within {closed:?}");
+    }
+    let slowest = slowest.max(silent).max(closed);
     assert!(asked.is_none() || slowest < Duration::from_secs(1), "{slowest:?}");
 }
