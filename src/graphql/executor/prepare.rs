@@ -224,7 +224,7 @@ fn short(mut error: ServerError) -> ServerError {
 #[cfg(test)]
 mod tests {
     use async_graphql::{PathSegment, Variables};
-    use chrono::{TimeDelta, Utc};
+    use chrono::TimeDelta;
     use futures_util::FutureExt as _;
     use serde_json::json;
     use sqlx::postgres::PgConnectOptions;
@@ -313,7 +313,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_has_nothing_left_waits_and_gets_no_deeper_into_debt() {
-        let clock = Clock::fixed(Utc::now());
+        let clock = Clock::fixed(Clock::System.now());
         let executor = executor(clock.clone()).spending(Spending::a_minute(100));
         assert!(executor.admit(None).is_ok());
         assert!(executor.admitted(None).now_or_never().is_some());
