@@ -304,7 +304,7 @@ const MAY_TELL: [&str; 1] = [
 ];
 
 /// All that its refusals say, whatever is hidden: of whom nobody is told.
-const ITS_WORDS: [&str; 13] = [
+const ITS_WORDS: [&str; 14] = [
     "UserError",
     "input",
     "customerId",
@@ -317,6 +317,7 @@ const ITS_WORDS: [&str; 13] = [
     "WRONG_STATE",
     "the customer is FULLY_MANAGED, so its portal is READ_ONLY at most: FULL takes another operating model first",
     "NO_CHANGE",
+    "the portal access is DISABLED already",
     "the portal access is FULL already",
     "the portal access is READ_ONLY already",
 ];
