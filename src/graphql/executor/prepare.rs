@@ -329,6 +329,18 @@ mod tests {
         assert!(executor.admitted(None).now_or_never().is_some());
     }
 
+    /// 51 each time, of 160; whoever has less than 50 left has nothing.
+    #[tokio::test]
+    async fn an_event_that_was_read_for_another_stream_is_paid_for() {
+        let executor = executor(Clock::fixed(Clock::System.now())).spending(Spending::a_minute(160));
+        let prepared =
+            executor.prepare(asked("{ __typename }"), async_graphql::Request::new("")).await.unwrap();
+        executor.told(None, &prepared);
+        assert!(executor.admit(None).is_ok());
+        executor.told(None, &prepared);
+        assert!(executor.admit(None).is_err());
+    }
+
     #[test]
     fn a_long_message_loses_its_long_lines() {
         let shortened = |message: String| {
