@@ -287,12 +287,14 @@ async fn what_is_reopened_is_due_anew_by_the_customers_policy() {
     (row.status, row.resolved_at) = (FindingStatus::Resolved, Some(days(-3)));
     row.sla_due_at = Some(days(-9));
     let app = App::start(cast.world).await;
+    let high = format!("update sla_policies set high_days = 10 where customer_id = '{}'", crown.customer);
+    app.as_owner(&high).await;
     let reply = triage(&app.sign_in(Persona::PartnerAdmin), crown, "OPEN", None).await;
-    // HIGH, 30 days, from today on.
+    // HIGH, 10 days and not the usual 30, from today on.
     let finding = &reply.body["data"]["triageFinding"]["finding"];
     assert_eq!(
         (&finding["slaDueAt"], &finding["slaBreached"]),
-        (&json!("2026-07-16T00:00:00+00:00"), &json!(false))
+        (&json!("2026-06-26T00:00:00+00:00"), &json!(false))
     );
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
     let row: (bool, bool) = sqlx::query_as(
