@@ -373,6 +373,7 @@ async fn many_are_triaged_at_once_and_each_log_has_one_event() {
 async fn all_of_many_or_none() {
     let (cast, crown) = crown_with(&[
         ("open", Severity::Low, FindingStatus::Open),
+        ("open, too", Severity::Low, FindingStatus::Open),
         ("gone", Severity::Low, FindingStatus::Resolved),
         ("gone, too", Severity::Low, FindingStatus::Resolved),
     ]);
