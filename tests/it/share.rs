@@ -73,6 +73,9 @@ async fn a_link_shows_numbers_and_nothing_that_names_anything() {
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
     assert!(policy.ends_with("'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"), "{policy}");
     assert!(!policy.contains("unsafe") && !page.text.contains("<script"), "{policy}");
+    let nothing = open_in_browser(&app, "nothing").await;
+    assert_eq!((nothing.status, nothing.header("content-type")), (404, Some("text/html; charset=utf-8")));
+    assert_eq!(nothing.header("content-security-policy"), Some(policy));
 
     // Nothing of what the numbers count, nor of who counted.
     let mut owner = app.test_database.as_superuser().connect().await.unwrap();
