@@ -7,8 +7,8 @@ use clap::Parser as _;
 use tikv_jemallocator::Jemalloc;
 use tracing_subscriber::EnvFilter;
 
-/// Gives back what a burst of requests took: glibc's keeps a quarter more than there was before, in the arenas of its threads, and half as
-/// much again to begin with (`cargo bench --bench hostile`).
+/// Gives back what a burst of requests took: glibc's keeps a fifth more than there was before, and has nearly twice as much to begin with
+/// (`cargo bench --bench hostile`).
 #[global_allocator]
 static ALLOCATOR: Jemalloc = Jemalloc;
 

@@ -46,7 +46,7 @@ ensure_postgres() {
     apt_install postgresql
 }
 
-# What builds the allocator, which is C, on Debian and Ubuntu; Rust itself brings a compiler along.
+# What builds the allocator, which is C, on Debian and Ubuntu. The C compiler is there: Rust links by it.
 ensure_make() {
     if command -v make >/dev/null || ! command -v apt-get >/dev/null; then return 0; fi
     apt_install make
