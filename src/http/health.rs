@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use tokio::sync::Semaphore;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::App;
 use crate::store::Database;
@@ -16,8 +17,29 @@ use crate::store::Database;
 #[derive(Clone)]
 struct Readiness {
     database: Database,
-    /// Everybody may ask, and each question takes a connection to the database: one at a time.
-    turn: Arc<Semaphore>,
+    looks: Looks,
+}
+
+/// Looks at something that takes a connection, for whoever asks: one at a time, and all who asked before it began are told of it. However many ask,
+/// nobody waits for more than two.
+#[derive(Clone, Default)]
+struct Looks(Arc<Mutex<Option<(Instant, bool)>>>);
+
+impl Looks {
+    /// What a look says that begins after this was asked.
+    async fn see(&self, look: impl Future<Output = bool>) -> bool {
+        let asked = Instant::now();
+        let mut last = self.0.lock().await;
+        match *last {
+            Some((began, seen)) if began >= asked => seen,
+            _ => {
+                let began = Instant::now();
+                let seen = look.await;
+                *last = Some((began, seen));
+                seen
+            }
+        }
+    }
 }
 
 /// The routes of health.
@@ -25,7 +47,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(database: Database) -> Ro
     Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))
-        .with_state(Readiness { database, turn: Arc::new(Semaphore::new(1)) })
+        .with_state(Readiness { database, looks: Looks::default() })
 }
 
 /// The process runs.
@@ -34,15 +56,18 @@ async fn live() -> &'static str {
 }
 
 /// The process can answer: its database does.
-async fn ready(State(readiness): State<Readiness>) -> Response {
-    // Nobody closes it.
-    let _turn = readiness.turn.acquire().await;
-    match readiness.database.ping().await {
-        Ok(()) => "ok\n".into_response(),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+async fn ready(State(Readiness { database, looks }): State<Readiness>) -> Response {
+    let answers = looks.see(async {
+        let answer = database.ping().await;
+        if let Err(error) = &answer {
+            tracing::warn!(error = error as &dyn std::error::Error, "not ready");
         }
+        answer.is_ok()
+    });
+    if answers.await {
+        "ok\n".into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
     }
 }
 
@@ -59,4 +84,31 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
         app.live.streams()
     );
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn many_who_ask_at_once_are_told_of_two_looks_at_most() {
+        let (looks, taken) = (Looks::default(), AtomicUsize::new(0));
+        let ask = || {
+            looks.see(async {
+                tokio::task::yield_now().await;
+                taken.fetch_add(1, Ordering::Relaxed);
+                true
+            })
+        };
+        assert_eq!(join_all((0..25).map(|_| ask())).await, [true; 25]);
+        assert!(taken.load(Ordering::Relaxed) <= 2, "{taken:?}");
+        // Whoever asks later is told of a later look.
+        let before = taken.load(Ordering::Relaxed);
+        ask().await;
+        assert_eq!(taken.load(Ordering::Relaxed), before + 1);
+    }
 }

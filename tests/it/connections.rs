@@ -106,3 +106,21 @@ async fn a_database_without_its_tables_is_not_ready() {
     app.as_owner("alter table accesses rename to gone").await;
     assert!(app.database.ping().await.is_err());
 }
+
+/// Whether the database answers, and its schema is there.
+#[tokio::test]
+async fn health_says_whether_the_database_answers() {
+    let app = App::start(Cast::new().world).await;
+    let nobody = app.anonymous();
+    let asks = async |path: &str| {
+        let reply = nobody.send(nobody.get_from(path)).await;
+        (reply.status, reply.text)
+    };
+    let is_well = (200, "ok\n".to_owned());
+    assert_eq!((asks("/livez").await, asks("/readyz").await), (is_well.clone(), is_well.clone()));
+    app.as_owner("alter table accesses rename to nowhere").await;
+    let is_not_ready = (503, "the database does not answer\n".to_owned());
+    assert_eq!((asks("/livez").await, asks("/readyz").await), (is_well.clone(), is_not_ready));
+    app.as_owner("alter table nowhere rename to accesses").await;
+    assert_eq!(asks("/readyz").await, is_well);
+}
