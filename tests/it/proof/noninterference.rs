@@ -11,21 +11,26 @@ mod streams;
 use std::collections::{BTreeMap, BTreeSet};
 
 use posture_gateway::config::LiveLimits;
+use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::ids::UserId;
+use posture_gateway::domain::user::CustomerRole;
+use posture_gateway::graphql::schema;
 use posture_gateway::store::seed::World;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
-use self::documents::{CROWD, document_about, global_id, lists};
+use self::documents::{CROWD, about_shown, document_about, evidence_of, global_id, lists};
 use self::doors::{Doors, Way};
-use self::streams::{Listener, Sentinel};
+use self::streams::{Aside, Listener, Sentinel};
 use super::changes::change;
 use super::difference::{Difference, differences, sql, tables};
 use super::eyes::{Eyes, Who};
+use super::grammar::Grammar;
 use super::queries::{Page, query};
+use super::routes::Api;
 use super::size;
 use super::values::{Values, quoted};
-use super::worlds;
+use super::worlds::{self, past_policies};
 use crate::support::app::{App, Reply};
 use crate::support::dice::Dice;
 
@@ -53,6 +58,14 @@ struct Tally {
     /// Of what is shown: the same before and after.
     events: usize,
     hidden_in_events: usize,
+    /// Streams of server-sent events that told what a connection did.
+    aside: usize,
+    /// Answers of the path of evidence's files, of files that are hidden.
+    files: usize,
+    /// The coordinates that documents named, those of each viewer made by dice.
+    named: BTreeSet<String>,
+    /// Of fields that were denied.
+    denied: BTreeSet<String>,
     /// The tables of which something was changed.
     changed: BTreeSet<&'static str>,
     /// By table: how often somebody saw a changed row change.
@@ -99,6 +112,7 @@ async fn interrogate(
     }
     for _ in 0..DOCUMENTS {
         let query = query(dice.number(), "Query", values);
+        tally.named.extend(query.reached.iter().cloned());
         let first = ask(doors, query.text(), dice).await;
         let data = &first.reply.body["data"];
         let cursors: Vec<_> = query.pages.iter().map(|page| cursor(data, page, &page.path)).collect();
@@ -114,11 +128,6 @@ async fn interrogate(
         }
     }
     asked
-}
-
-/// Every other world is asked past the policies: else the second wall could hide what the first one lets through.
-const fn past_policies(seed: u64) -> bool {
-    seed.is_multiple_of(2)
 }
 
 /// What a failing test prints, with all that it takes to try again.
@@ -221,20 +230,40 @@ async fn step(
     if !about.is_empty() {
         pointed.push(about.swap_remove(dice.below(about.len())));
     }
+    let of_shown = about_shown(&shown, dice);
     let witness = witness(&before, &after, &changes, dice);
 
     let doors = Doors::open(app, viewer, [&before, &after]).await;
-    let asked = interrogate(&doors, pointed, &values, dice, tally).await;
+    // Before the viewer asks: that a partner's people were shown something is told to that customer.
     let mut told = Vec::new();
     if let Some((table, user, document)) = witness {
         let reply = app.sign_in(user).ask(&document).await;
         told.push((table, user, document, reply));
     }
+    let mut asked = interrogate(&doors, pointed, &values, dice, tally).await;
+    for document in of_shown {
+        for in_extensions in [false, true] {
+            let (document, way) = (document.clone(), Way::Post);
+            let reply = doors.ask(&document, way, in_extensions).await;
+            asked.push(Asked { document, way, in_extensions, reply });
+        }
+    }
 
-    let mut listening = Listener::open(app, viewer, ([&before, &after], &shown), &values, dice).await;
-    let mut shown_before = Vec::new();
+    // Of evidence that is hidden, or is no more, or not yet.
+    let evidence =
+        changes.iter().flat_map(|change| change.rows().filter_map(|row| evidence_of(change.table, row)));
+    let mut files = Vec::new();
+    for id in evidence.map(|id| id.to_string()).collect::<BTreeSet<_>>().into_iter().take(3) {
+        let way = doors.way("", dice);
+        files.push((id.clone(), way, doors.file(&id, way).await));
+    }
+
+    let bearer = doors.bearer(dice);
+    let mut listening = Listener::open(app, bearer, ([&before, &after], &shown), &values, dice).await;
+    let (mut shown_before, mut aside) = (Vec::new(), None);
     if let Some(listener) = &mut listening {
         shown_before = listener.hears_of_shown(app, owner, sentinel).await;
+        aside = Some(Aside::open(app, doors.bearer(dice), listener, dice).await);
     }
     owner
         .execute(AssertSqlSafe(sql(&changes)))
@@ -261,8 +290,36 @@ async fn step(
         tally.events += shown_after.len();
         tally.hidden_in_events +=
             shown_after.iter().map(|text| text.matches("\"HIDDEN\"").count()).sum::<usize>();
+        if let Some(aside) = aside {
+            for (stream, due, told) in aside.told(owner, viewer, &shown_after).await {
+                assert_eq!(
+                    due, told,
+                    "seed {seed}: {who} is told otherwise by server-sent events of {stream}\n{again}"
+                );
+                tally.aside += 1;
+            }
+        }
     }
     drop(listening);
+
+    for (id, way, before) in files {
+        let after = doors.file(&id, way).await;
+        let costs_the_same = before.statements == after.statements || past_policies(seed);
+        assert!(
+            [401, 404].contains(&before.status)
+                && before.on_the_wire() == after.on_the_wire()
+                && costs_the_same,
+            "seed {seed}: {who} by {way:?} is told of the file of hidden evidence {id}\n{} {}, {} statements\n{} {}, {} statements\n\
+             again: PROVE_SEED={seed} PROVE_WORLDS=1 cargo test --test it -- proof::noninterference",
+            before.status,
+            before.text,
+            before.statements,
+            after.status,
+            after.text,
+            after.statements,
+        );
+        tally.files += 1;
+    }
 
     for before in &asked {
         let after = doors.ask(&before.document, before.way, before.in_extensions).await;
@@ -271,6 +328,9 @@ async fn step(
         *tally.ways.entry(before.way).or_default() += 1;
         tally.hidden += before.reply.text.matches("\"HIDDEN\"").count()
             + before.reply.text.matches("\"coordinate\"").count();
+        for entry in before.reply.body["extensions"]["hidden"].as_array().into_iter().flatten() {
+            tally.denied.extend(entry["coordinate"].as_str().map(str::to_owned));
+        }
         assert!(
             !before.reply.codes().iter().any(|code| code.starts_with("QUERY_")
                 || code.starts_with("GRAPHQL_")
@@ -293,12 +353,39 @@ async fn step(
     after
 }
 
+/// Every field that a query can ask for.
+fn fields() -> BTreeSet<String> {
+    let grammar = Grammar::of_the_gateway();
+    let is_field = |coordinate: &String| {
+        let ty = coordinate.split('.').next().unwrap();
+        !coordinate.contains('(') && grammar.is_composite(ty)
+    };
+    grammar.coordinates("Query").into_iter().filter(is_field).collect()
+}
+
+/// Every field of those that is marked as one that asks the gate.
+fn gated() -> BTreeSet<String> {
+    let api = Api::of(&schema().sdl());
+    let fields = api.types.iter().flat_map(|(ty, fields)| fields.iter().map(move |field| (ty, field)));
+    let gated = fields.filter(|(_, field)| field.gate.is_some());
+    gated.map(|(ty, field)| format!("{ty}.{}", field.name)).collect()
+}
+
 /// Those who are asked: different ones, mostly of kinds that see something.
 fn viewers(world: &World, dice: &mut Dice) -> Vec<UserId> {
     let (mut some, mut none): (Vec<_>, Vec<_>) =
         world.users.iter().map(|row| row.id).partition(|user| Eyes::of(world, *user).who != Who::Nobody);
     let mut chosen = Vec::new();
-    for _ in 0..VIEWERS {
+    // Of one kind there are few, and they alone are denied what the contract says.
+    let is_closed_out = |user: &UserId| {
+        matches!(Eyes::of(world, *user).who, Who::Customer(_, CustomerRole::Admin, PortalAccess::Disabled))
+    };
+    if dice.one_in(4)
+        && let Some(nth) = some.iter().position(is_closed_out)
+    {
+        chosen.push(some.swap_remove(nth));
+    }
+    while chosen.len() < VIEWERS && !(some.is_empty() && none.is_empty()) {
         let from = if some.is_empty() || dice.one_in(10) { &mut none } else { &mut some };
         if !from.is_empty() {
             chosen.push(from.swap_remove(dice.below(from.len())));
@@ -350,6 +437,14 @@ async fn what_is_hidden_changes_no_answer() {
     size::tried("hidden findings and accesses changed under open streams", tally.under_streams);
     size::tried("live events compared before and after", tally.events);
     size::tried("hidden fields in them", tally.hidden_in_events);
+    size::tried("streams of server-sent events that told the same", tally.aside);
+    size::tried("paths of files that are hidden, compared before and after", tally.files);
+    let fields = fields();
+    let unnamed: Vec<_> = fields.iter().filter(|field| !tally.named.contains(*field)).collect();
+    let gated = gated();
+    let granted: Vec<_> = gated.iter().filter(|field| !tally.denied.contains(*field)).collect();
+    size::tried("fields that were asked for before and after", fields.len() - unnamed.len());
+    size::tried("of those that ask the gate, denied to somebody", gated.len() - granted.len());
     size::tried("changes shown to somebody else, who saw them", tally.seen.values().sum());
     // Else it would have been proven of nothing; a few worlds may be as poor as they are.
     if size::is_whole(
@@ -372,5 +467,9 @@ async fn what_is_hidden_changes_no_answer() {
         assert_eq!(tally.ways.len(), 4, "{:?}", tally.ways);
         assert!(tally.events >= tally.viewers, "{} events", tally.events);
         assert!(tally.hidden_in_events > 0, "nothing is hidden in any event");
+        assert!(tally.aside >= tally.viewers, "{} streams of server-sent events", tally.aside);
+        assert!(tally.files > 0, "no file was asked for");
+        assert_eq!(unnamed, [] as [&String; 0], "no document of anybody asked for these");
+        assert_eq!(granted, [] as [&String; 0], "nobody was denied these");
     }
 }

@@ -2,6 +2,7 @@
 
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{AccessId, CustomerId, FindingId, PartnerId};
+use posture_gateway::store::seed::World;
 use serde_json::Value;
 
 use crate::support::dice::Dice;
@@ -23,9 +24,15 @@ const CUSTOMER: &str = "name portalAccess createdAt visibility { class visible r
     components(first: 100) { totalCount nodes { id name version purl licenses } } \
     scans(first: 100) { nodes { id profile status finishedAt report { newFindings openFindings { critical } } } } \
     scanSchedules(first: 100) { nodes { id profile enabled targets { id } } } \
+    changes(since: \"2026-01-01T00:00:00Z\") { newFindings resolvedFindings newAssets finishedScans } \
+    postureTrend { day assets riskScore slaBreaches openFindings { total } } \
     evidence(first: 100) { nodes { id title findings { id } scans { id } file { name size } } } postureShares(first: 100) { nodes { id label } } \
     auditLog(first: 100) { nodes { id actor at } } \
     securityConfiguration { samlEnabled samlIssuer roles { user role } apiKeys { id label userId role } }";
+
+/// What is told of who saw a customer and who may; each partner that asks adds to it.
+const PEOPLE: &str = "exposure { partners { partner { id } users { name role classes } } } \
+    accessRecords(first: 100) { nodes { at class fields } } users(first: 100) { nodes { id name } }";
 
 /// Everything that can be asked of an access.
 const ACCESS: &str = "operatingModel status privilegeCeiling customerConsent consentUntil effectivePrivilege version \
@@ -118,6 +125,37 @@ pub(super) fn global_id(table: &str, row: &Value) -> Option<GlobalId> {
         ),
         _ => return None,
     })
+}
+
+/// Everything of a customer and of an access that exist for the viewer: what of it is hidden is denied.
+pub(super) fn about_shown(shown: &World, dice: &mut Dice) -> Vec<String> {
+    let mut documents = Vec::new();
+    if !shown.customers.is_empty() {
+        let customer = shown.customers[dice.below(shown.customers.len())].customer_id;
+        documents.push(format!(
+            "{{ customer(id: \"{}\") {{ {CUSTOMER} {PEOPLE} }} }}",
+            GlobalId::Customer(customer)
+        ));
+    }
+    if !shown.accesses.is_empty() {
+        let access = &shown.accesses[dice.below(shown.accesses.len())];
+        let id = GlobalId::Access(access.customer_id, access.id);
+        documents.push(format!("{{ access(id: \"{id}\") {{ {ACCESS} }} }}"));
+    }
+    documents
+}
+
+/// The evidence whose file a row of a table is about.
+pub(super) fn evidence_of(table: &str, row: &Value) -> Option<GlobalId> {
+    let uuid = |column: &str| row[column].as_str().and_then(|text| text.parse().ok());
+    match table {
+        "evidence" => global_id(table, row),
+        "evidence_files" => Some(GlobalId::Evidence(
+            CustomerId(uuid("customer_id")?),
+            serde_json::from_value(row["evidence_id"].clone()).ok()?,
+        )),
+        _ => None,
+    }
 }
 
 /// The document that shows a row of a table to whoever may see it.

@@ -1,5 +1,6 @@
 //! The ways by which a viewer asks: by token or by API key, in a POST or in a GET; and what nobody is told who is not signed in.
 
+use chrono::TimeDelta;
 use posture_gateway::domain::api_key::KeyKind;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::domain::secret::Secret;
@@ -25,6 +26,8 @@ const LONGEST: usize = 10_000;
 /// The ways of one viewer.
 pub(super) struct Doors {
     token: Client,
+    /// What a connection is opened with, of a token and of a key where there is one.
+    bearers: Vec<String>,
     /// By a key, and the statement that takes its secret away again.
     key: Option<(Client, String)>,
     nobody: Client,
@@ -48,14 +51,21 @@ impl Doors {
             (kind, rows)
         };
         let (found, rows) = keys(before);
-        let mut key = None;
+        let token = app.token(viewer, app.clock.now(), TimeDelta::days(3650));
+        let (mut key, mut bearers) = (None, vec![token.clone()]);
         if let Some((kind, table)) = found.filter(|_| rows == keys(after).1) {
             let secret = Secret::of(kind.prefix(), [7; 32]).reveal().to_owned();
             let set = |to: &str| format!("update {table} set secret_hash = {to} where user_id = '{viewer}'");
             app.as_owner(&set(&format!("sha256('{secret}')"))).await;
             key = Some((app.with_token(&secret), set("null")));
+            bearers.push(secret);
         }
-        Self { token: app.sign_in(viewer), key, nobody: app.anonymous() }
+        Self { token: app.with_token(&token), bearers, key, nobody: app.anonymous() }
+    }
+
+    /// By what the viewer listens: by their token, or by a key.
+    pub(super) fn bearer(&self, dice: &mut Dice) -> &str {
+        &self.bearers[dice.below(self.bearers.len())]
     }
 
     pub(super) async fn close(self, app: &App) {
@@ -74,12 +84,16 @@ impl Doors {
         }
     }
 
-    pub(super) async fn ask(&self, document: &str, way: Way, in_extensions: bool) -> Reply {
-        let client = match way {
+    fn client(&self, way: Way) -> &Client {
+        match way {
             Way::Nobody => &self.nobody,
             Way::Key => self.key.as_ref().map_or(&self.token, |(client, _)| client),
             Way::Post | Way::Get => &self.token,
-        };
+        }
+    }
+
+    pub(super) async fn ask(&self, document: &str, way: Way, in_extensions: bool) -> Reply {
+        let client = self.client(way);
         let client = if in_extensions { client.hidden_in_extensions() } else { client.clone() };
         if way == Way::Get {
             let query: String = url::form_urlencoded::byte_serialize(document.as_bytes()).collect();
@@ -87,5 +101,11 @@ impl Doors {
         } else {
             client.ask(document).await
         }
+    }
+
+    /// Asks for the file of evidence, by its path of its own.
+    pub(super) async fn file(&self, evidence: &str, way: Way) -> Reply {
+        let client = self.client(way);
+        client.send(client.get_from(&format!("/evidence/{evidence}/file"))).await
     }
 }
