@@ -10,7 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use posture_gateway::config::HttpLimits;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId, QuoteId};
+use posture_gateway::domain::ids::{AccessId, AuditEventId, CustomerId, PartnerId, QuoteId, UserId};
 use posture_gateway::domain::user::CustomerRole;
 use posture_gateway::graphql::sdl;
 use posture_gateway::policy::Viewer;
@@ -22,7 +22,7 @@ use super::routes::{Api, Route, Step};
 use super::size::{Replay, is_large, tried};
 use crate::support::app::{App, Client, Extras, Reply};
 use crate::support::cast::{Cast, Persona};
-use crate::support::world::{NOW, Posture, days};
+use crate::support::world::{NOW, Posture, World, days};
 
 /// Requests on their way at once.
 const AT_ONCE: usize = 4;
@@ -126,17 +126,62 @@ fn nothing_is_shown(reply: &Reply) -> Vec<String> {
     wrong
 }
 
+/// Two gateways over one world: behind both walls, and behind the gate alone.
+struct Gateways {
+    both: App,
+    alone: App,
+}
+
+impl Gateways {
+    async fn start(world: World) -> Self {
+        let both = App::start_extra(world, patient()).await;
+        let alone = both.beside_past_policies(4, patient()).await;
+        Self { both, alone }
+    }
+
+    fn sign_in(&self, user: impl Into<UserId>, turn: usize) -> Asker {
+        let user = user.into();
+        Asker { both: self.both.sign_in(user), alone: self.alone.sign_in(user), turn }
+    }
+}
+
+/// Somebody who asks the two in turns, a document of the one and the next of the other; in a large run both.
+struct Asker {
+    both: Client,
+    alone: Client,
+    /// Of whose turn it is first.
+    turn: usize,
+}
+
+impl Asker {
+    fn hidden_in_extensions(&self) -> Self {
+        let (both, alone) = (self.both.hidden_in_extensions(), self.alone.hidden_in_extensions());
+        Self { both, alone, turn: self.turn }
+    }
+
+    /// Those that are asked the document of a number.
+    fn clients(&self, nth: usize) -> impl Iterator<Item = &Client> {
+        let whose = (nth + self.turn) % 2;
+        let clients = [&self.both, &self.alone].into_iter().enumerate();
+        clients.filter(move |(one, _)| is_large() || *one == whose).map(|(_, client)| client)
+    }
+}
+
 /// Sends documents, some at once, and compares the answers in their order.
 async fn ask_all(
     (api, facts): (&Api, &Facts),
-    client: &Client,
+    asker: &Asker,
     (name, viewer): (&str, Option<&Viewer>),
     documents: &[Document],
     seen: &mut Seen,
 ) -> Option<Reply> {
     let mut last = None;
-    let replies =
-        stream::iter(documents).map(|document| async move { (document, client.ask(&document.text).await) });
+    let requests = documents
+        .iter()
+        .enumerate()
+        .flat_map(|(nth, document)| asker.clients(nth).map(move |client| (document, client)));
+    let replies = stream::iter(requests)
+        .map(|(document, client)| async move { (document, client.ask(&document.text).await) });
     let mut replies = std::pin::pin!(replies.buffered(AT_ONCE));
     while let Some((document, reply)) = replies.next().await {
         assert_eq!(reply.status, 200, "{name}: {}\n{}", document.text, reply.text);
@@ -207,35 +252,36 @@ async fn every_field_on_every_route_is_what_the_gate_decides() {
         target(cast.alder, cast.dune, cast.dune.access, alder_event, 3),
         target(cast.cedar, cast.bolt, cast.rival_access, cast.cedar_event, 4),
     ];
-    let app = App::start_extra(cast.world, patient()).await;
+    let gateways = Gateways::start(cast.world).await;
     let (mut seen, mut asked) = (Seen::default(), 0);
     for (nth, target) in targets.iter().enumerate() {
         // Where no id is given, one target is as good as all.
         let aimed = routes.iter().filter(|route| nth == 0 || route.steps.first().is_none_or(Step::has_ids));
         let documents = documents(&api, &aimed.cloned().collect::<Vec<_>>(), target);
-        for persona in Persona::signed_in() {
-            let client = app.sign_in(persona);
+        for (turn, persona) in Persona::signed_in().enumerate() {
+            let asker = gateways.sign_in(persona, nth + turn);
             let viewer = facts.viewer(persona.into()).unwrap();
             // Of what does not exist for somebody two are as good as all.
             if !facts.knows_customer(&viewer, target.customer) && ![0, 3].contains(&nth) && !is_large() {
                 continue;
             }
             let name = format!("{persona:?}");
-            ask_all((&api, &facts), &client, (&name, Some(&viewer)), &documents, &mut seen).await;
+            ask_all((&api, &facts), &asker, (&name, Some(&viewer)), &documents, &mut seen).await;
             asked += documents.len();
         }
         // Nobody sees nothing of anything: one target is as good as all.
         for persona in
             Persona::ALL.into_iter().filter(|persona| nth == 0 && facts.viewer((*persona).into()).is_none())
         {
-            let client = app.sign_in(persona);
-            ask_all((&api, &facts), &client, (&format!("{persona:?}"), None), &documents, &mut seen).await;
+            let asker = gateways.sign_in(persona, 0);
+            ask_all((&api, &facts), &asker, (&format!("{persona:?}"), None), &documents, &mut seen).await;
             asked += documents.len();
         }
     }
+    let (both, alone) = (gateways.both.anonymous(), gateways.alone.anonymous());
     ask_all(
         (&api, &facts),
-        &app.anonymous(),
+        &Asker { both, alone, turn: 0 },
         ("anonymous", None),
         &documents(&api, &routes, &targets[1]),
         &mut seen,
@@ -347,7 +393,7 @@ fn of_cells(api: &Api, cells: &Cells) -> Vec<Document> {
 /// The pages of every partner's list of accesses, as far as it exists for the one who asks.
 async fn of_lists(
     (api, facts): (&Api, &Facts),
-    client: &Client,
+    asker: &Asker,
     (name, viewer): (&str, &Viewer),
     partners: [PartnerId; 2],
     seen: &mut Seen,
@@ -364,7 +410,7 @@ async fn of_lists(
                      nodes {{ __typename id {subscription} customer {{ __typename id {customer} }} }} }} }} }}"
             );
             let document = [Document::new(text, BTreeMap::new())];
-            let reply = ask_all((api, facts), client, (name, Some(viewer)), &document, seen).await;
+            let reply = ask_all((api, facts), asker, (name, Some(viewer)), &document, seen).await;
             asked += 1;
             let page = &reply.unwrap().body["data"]["partner"]["accesses"]["pageInfo"];
             if page["hasNextPage"] != true {
@@ -382,28 +428,29 @@ async fn every_cell_of_the_truth_table_is_what_the_wire_shows() {
     let cells = Cells::new();
     let facts = Facts::of(&cells.world.rows, NOW);
     let api = Api::of(&sdl());
-    let app = App::start_extra(cells.world.clone(), patient()).await;
+    let gateways = Gateways::start(cells.world.clone()).await;
     let (mut seen, mut asked) = (Seen::default(), 0);
     let documents = of_cells(&api, &cells);
     for (nth, (name, user)) in cells.personas().into_iter().enumerate() {
         let viewer = facts.viewer(user).unwrap();
         // Both ways to tell a denial; no persona's answers hang on it.
-        let client = if nth % 2 == 0 { app.sign_in(user) } else { app.sign_in(user).hidden_in_extensions() };
-        ask_all((&api, &facts), &client, (name, Some(&viewer)), &documents, &mut seen).await;
+        let asker = gateways.sign_in(user, nth);
+        let asker = if nth / 2 % 2 == 0 { asker } else { asker.hidden_in_extensions() };
+        ask_all((&api, &facts), &asker, (name, Some(&viewer)), &documents, &mut seen).await;
         let partners = [cells.birch, cells.cedar];
         asked +=
-            of_lists((&api, &facts), &client, (name, &viewer), partners, &mut seen).await + documents.len();
+            of_lists((&api, &facts), &asker, (name, &viewer), partners, &mut seen).await + documents.len();
     }
     let (customer, subscription) = gated(&api);
     let text = format!(
         "{{ customer {{ __typename id {customer} accesses {{ totalCount nodes {{ __typename id {subscription} }} }} }} }}"
     );
     let document = [Document::new(text, BTreeMap::new())];
-    for cell in &cells.all {
-        for user in [cell.admin, cell.reader] {
+    for (nth, cell) in cells.all.iter().enumerate() {
+        for (turn, user) in [cell.admin, cell.reader].into_iter().enumerate() {
             let viewer = facts.viewer(user).unwrap();
-            let client = app.sign_in(user);
-            ask_all((&api, &facts), &client, ("customer's user", Some(&viewer)), &document, &mut seen).await;
+            let asker = gateways.sign_in(user, nth + turn);
+            ask_all((&api, &facts), &asker, ("customer's user", Some(&viewer)), &document, &mut seen).await;
             asked += 1;
         }
     }

@@ -151,6 +151,13 @@ impl App {
         Self::over(database, "posture_gateway", keys, clock, connections, Extras::default()).await
     }
 
+    /// Another one likewise, on connections that no policy holds: what is hidden then, the gate alone hides.
+    pub(crate) async fn beside_past_policies(&self, connections: u32, extras: Extras) -> Self {
+        let clock = Clock::fixed(self.clock.now());
+        let (database, keys) = (self.test_database.clone(), Arc::clone(&self.keys));
+        Self::over(database, SUPERUSER, keys, clock, connections, extras).await
+    }
+
     async fn over(
         test_database: TestDatabase,
         role: &str,

@@ -10,7 +10,7 @@ use posture_gateway::domain::secret::Secret;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
 
 use super::change::{Change, Subject};
-use crate::support::app::{App, Client, Reply};
+use crate::support::app::{App, Client, Extras, Reply};
 use crate::support::uploads::log;
 use crate::support::world::World;
 
@@ -26,7 +26,7 @@ pub(super) enum Ask {
     Upload,
 }
 
-/// Several gateways over one database.
+/// Several gateways over one database, the last of them behind the gate alone: no policy hides there what it forgot to.
 pub(super) struct Gateways {
     pub(super) apps: Vec<App>,
     /// Holds the table that every request reads first.
@@ -50,15 +50,16 @@ impl Gateways {
             keys.insert(user, secret);
         }
         let other = one.beside(CONNECTIONS).await;
+        let alone = one.beside_past_policies(CONNECTIONS, Extras::default()).await;
         for secret in keys.values() {
             // Of keys that have signed nobody in yet few are looked up at once.
-            for app in [&one, &other] {
+            for app in [&one, &other, &alone] {
                 app.with_token(secret).ask("{ viewer { name } }").await;
             }
         }
         let connect = || async { one.test_database.as_superuser().connect().await.unwrap() };
         let (holder, observer) = (connect().await, connect().await);
-        Self { apps: vec![one, other], holder, observer, known: BTreeSet::new(), keys }
+        Self { apps: vec![one, other, alone], holder, observer, known: BTreeSet::new(), keys }
     }
 
     /// Somebody, by their token or by their key.
@@ -113,7 +114,7 @@ impl Gateways {
         loop {
             let waiting: Vec<i32> = sqlx::query_scalar(
                 "select pid from pg_stat_activity where datname = current_database()
-                 and usename = 'posture_gateway' and wait_event_type = 'Lock'",
+                 and backend_type = 'client backend' and wait_event_type = 'Lock'",
             )
             .fetch_all(&mut self.observer)
             .await
