@@ -12,15 +12,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use posture_gateway::config::LiveLimits;
 use posture_gateway::domain::customer::PortalAccess;
-use posture_gateway::domain::ids::UserId;
+use posture_gateway::domain::ids::{CustomerId, UserId};
 use posture_gateway::domain::user::CustomerRole;
 use posture_gateway::graphql::schema;
-use posture_gateway::store::seed::World;
+use posture_gateway::store::seed::{Membership, World};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
 use self::documents::{CROWD, about_shown, document_about, evidence_of, global_id, lists};
-use self::doors::{Doors, Way};
+use self::doors::{Doors, Path, Way};
 use self::streams::{Aside, Listener, Sentinel};
 use super::changes::change;
 use super::difference::{Difference, differences, sql, tables};
@@ -62,6 +62,8 @@ struct Tally {
     aside: usize,
     /// Answers of the path of evidence's files, of files that are hidden.
     files: usize,
+    /// Refused uploads of customers whose posture is hidden.
+    uploads: usize,
     /// The coordinates that documents named, those of each viewer made by dice.
     named: BTreeSet<String>,
     /// Of fields that were denied.
@@ -249,13 +251,11 @@ async fn step(
         }
     }
 
-    // Of evidence that is hidden, or is no more, or not yet.
-    let evidence =
-        changes.iter().flat_map(|change| change.rows().filter_map(|row| evidence_of(change.table, row)));
-    let mut files = Vec::new();
-    for id in evidence.map(|id| id.to_string()).collect::<BTreeSet<_>>().into_iter().take(3) {
+    let paths = paths(&changes, &eyes, &shown);
+    let mut refused = Vec::new();
+    for path in paths {
         let way = doors.way("", dice);
-        files.push((id.clone(), way, doors.file(&id, way).await));
+        refused.push((path.clone(), way, doors.other(&path, way).await));
     }
 
     let bearer = doors.bearer(dice);
@@ -302,14 +302,14 @@ async fn step(
     }
     drop(listening);
 
-    for (id, way, before) in files {
-        let after = doors.file(&id, way).await;
+    for (path, way, before) in refused {
+        let after = doors.other(&path, way).await;
         let costs_the_same = before.statements == after.statements || past_policies(seed);
         assert!(
-            [401, 404].contains(&before.status)
+            (400..500).contains(&before.status)
                 && before.on_the_wire() == after.on_the_wire()
                 && costs_the_same,
-            "seed {seed}: {who} by {way:?} is told of the file of hidden evidence {id}\n{} {}, {} statements\n{} {}, {} statements\n\
+            "seed {seed}: {who} by {way:?} is told what is hidden by {path:?}\n{} {}, {} statements\n{} {}, {} statements\n\
              again: PROVE_SEED={seed} PROVE_WORLDS=1 cargo test --test it -- proof::noninterference",
             before.status,
             before.text,
@@ -318,7 +318,10 @@ async fn step(
             after.text,
             after.statements,
         );
-        tally.files += 1;
+        match path {
+            Path::File(_) => tally.files += 1,
+            Path::Upload(_) => tally.uploads += 1,
+        }
     }
 
     for before in &asked {
@@ -351,6 +354,25 @@ async fn step(
         *tally.seen.entry(table).or_default() += 1;
     }
     after
+}
+
+/// What is refused beside GraphQL: files of evidence that is hidden, is no more or not yet, and uploads for customers whose posture is
+/// hidden, of those that change and of those who exist for the viewer.
+fn paths(changes: &[Difference], eyes: &Eyes<'_>, shown: &World) -> Vec<Path> {
+    let rows = || changes.iter().flat_map(|change| change.rows().map(|row| (change.table, row)));
+    let files: BTreeSet<String> =
+        rows().filter_map(|(table, row)| evidence_of(table, row)).map(|id| id.to_string()).collect();
+    let of_row = |row: &Value| row["customer_id"].as_str()?.parse().ok().map(CustomerId);
+    let changed: BTreeSet<CustomerId> = rows().filter_map(|(_, row)| of_row(row)).collect();
+    let known = shown.customers.iter().map(|row| row.customer_id);
+    // A scanner uploads what it is shown nothing of.
+    let scans = |id: CustomerId| {
+        let own = |row: &Membership| matches!(*row, Membership::Scanner(of, user) if (of, user) == (id, eyes.user()));
+        eyes.world().memberships.iter().any(own)
+    };
+    let hidden = |id: &CustomerId| !eyes.posture(*id) && !scans(*id);
+    let uploads = changed.into_iter().filter(hidden).take(2).chain(known.filter(hidden).take(1));
+    files.into_iter().take(3).map(Path::File).chain(uploads.map(Path::Upload)).collect()
 }
 
 /// Every field that a query can ask for.
@@ -439,6 +461,7 @@ async fn what_is_hidden_changes_no_answer() {
     size::tried("hidden fields in them", tally.hidden_in_events);
     size::tried("streams of server-sent events that told the same", tally.aside);
     size::tried("paths of files that are hidden, compared before and after", tally.files);
+    size::tried("uploads for customers who are hidden, compared before and after", tally.uploads);
     let fields = fields();
     let unnamed: Vec<_> = fields.iter().filter(|field| !tally.named.contains(*field)).collect();
     let gated = gated();
@@ -469,6 +492,7 @@ async fn what_is_hidden_changes_no_answer() {
         assert!(tally.hidden_in_events > 0, "nothing is hidden in any event");
         assert!(tally.aside >= tally.viewers, "{} streams of server-sent events", tally.aside);
         assert!(tally.files > 0, "no file was asked for");
+        assert!(tally.uploads >= tally.viewers, "{} uploads", tally.uploads);
         assert_eq!(unnamed, [] as [&String; 0], "no document of anybody asked for these");
         assert_eq!(granted, [] as [&String; 0], "nobody was denied these");
     }

@@ -2,12 +2,14 @@
 
 use chrono::TimeDelta;
 use posture_gateway::domain::api_key::KeyKind;
-use posture_gateway::domain::ids::UserId;
+use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::ids::{CustomerId, UserId};
 use posture_gateway::domain::secret::Secret;
 use posture_gateway::store::seed::World;
 
 use crate::support::app::{App, Client, Reply};
 use crate::support::dice::Dice;
+use crate::support::uploads::log;
 
 /// A way to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +20,15 @@ pub(super) enum Way {
     Key,
     /// Not signed in.
     Nobody,
+}
+
+/// What has a path of its own.
+#[derive(Clone, Debug)]
+pub(super) enum Path {
+    /// The file of evidence.
+    File(String),
+    /// A scan of a customer.
+    Upload(CustomerId),
 }
 
 /// The longest document that is sent in a GET: encoded it has room in the head of a request.
@@ -103,9 +114,16 @@ impl Doors {
         }
     }
 
-    /// Asks for the file of evidence, by its path of its own.
-    pub(super) async fn file(&self, evidence: &str, way: Way) -> Reply {
+    /// Asks by a path beside GraphQL's.
+    pub(super) async fn other(&self, path: &Path, way: Way) -> Reply {
         let client = self.client(way);
-        client.send(client.get_from(&format!("/evidence/{evidence}/file"))).await
+        let request = match path {
+            Path::File(evidence) => client.get_from(&format!("/evidence/{evidence}/file")),
+            Path::Upload(customer) => {
+                let to = format!("/ingest/sarif?customer={}", GlobalId::Customer(*customer));
+                client.post_to(&to).body(log(&["error"]).to_string())
+            }
+        };
+        client.send(request).await
     }
 }
