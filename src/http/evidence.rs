@@ -234,7 +234,7 @@ async fn open(
             return Err(Refusal::Forbidden);
         }
         let (customer, evidence) = key.ok_or(Refusal::NotFound)?;
-        let customer = lock_customer(&mut writer, customer, asker.viewer.partner()).await?;
+        let customer = lock_customer(&mut writer, &asker.viewer, customer).await?;
         let customer = customer.ok_or(Refusal::NotFound)?;
         if !decide(&asker.viewer, DataClass::Posture, &customer.subject(now)).is_visible() {
             return Err(Refusal::NotFound);

@@ -29,6 +29,6 @@ pub use gate::{customer_sees_accesses, grant_exposure, partner_posture_visible, 
 pub use grant::Grant;
 pub use operation::{Caller, Operation};
 pub use preview::{Preview, preview};
-pub use scope::{PartnerScope, Scope, partner_scope, scope};
+pub use scope::{PartnerScope, Scope, knows_customer, partner_scope, scope};
 pub use share::{ShareTerms, grant_share};
 pub use viewer::Viewer;

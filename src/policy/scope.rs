@@ -1,5 +1,6 @@
 //! Which accesses exist for a viewer: every list, total and look-up is over these and no other (DESIGN.md 3 and 9).
 
+use super::facts::AccessTerms;
 use super::gate::customer_sees_accesses;
 use super::viewer::Viewer;
 use crate::domain::customer::PortalAccess;
@@ -19,6 +20,33 @@ pub enum Scope {
     OfCustomer(CustomerId),
     /// None.
     Nothing,
+}
+
+impl Scope {
+    /// Whether an access is one of them, `assigned` to the viewer or not. Lists ask it in SQL; whoever writes asks it of the access
+    /// that an input names, before anything is said of it.
+    #[must_use]
+    pub fn holds(&self, access: &AccessTerms, assigned: bool) -> bool {
+        match *self {
+            Self::Everything => true,
+            Self::OfPartner(partner) => access.partner == partner,
+            Self::AssignedTo(partner, _) => access.partner == partner && assigned,
+            Self::OfCustomer(customer) => access.customer == customer,
+            Self::Nothing => false,
+        }
+    }
+}
+
+/// Whether a customer that the viewer has no access to exists for them all the same, as a bare organisation (DESIGN.md 9): for its
+/// own users, for the ADMINs of the partner that created it, and for the platform's.
+#[must_use]
+pub fn knows_customer(viewer: &Viewer, customer: CustomerId, created_by: PartnerId) -> bool {
+    match *viewer {
+        Viewer::Partner { partner, role: PartnerRole::Admin, .. } => partner == created_by,
+        Viewer::Customer { customer: own, .. } => own == customer,
+        Viewer::PlatformAdmin { .. } => true,
+        Viewer::Partner { role: PartnerRole::Operator, .. } | Viewer::Scanner { .. } => false,
+    }
 }
 
 /// The accesses that exist for the viewer; `portal` is the own customer's portal access, for a customer's user.

@@ -7,7 +7,8 @@ use super::change::{Changes, Event};
 use super::{StoreError, Writer};
 use crate::domain::customer::PortalAccess;
 use crate::domain::ids::{AccessId, CustomerId, PartnerId};
-use crate::policy::Subject;
+use crate::domain::user::PartnerRole;
+use crate::policy::{Subject, Viewer, knows_customer};
 
 /// A customer that nobody else changes until the transaction ends.
 #[derive(Clone, Debug)]
@@ -30,28 +31,32 @@ impl LockedCustomer {
     }
 }
 
-/// Locks a customer with the access that decides for `partner` (DESIGN.md 9: the live one, else the newest); none where it
-/// does not exist for the viewer.
+/// Locks a customer with the access that decides for a partner's user (DESIGN.md 9: the live one, else the newest, of those that are
+/// theirs); none where it does not exist for the viewer.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn lock_customer(
     writer: &mut Writer,
+    viewer: &Viewer,
     id: CustomerId,
-    partner: Option<PartnerId>,
 ) -> Result<Option<LockedCustomer>, StoreError> {
-    if let Some(partner) = partner {
+    if let Viewer::Partner { user, partner, role } = *viewer {
+        let operator = (role == PartnerRole::Operator).then_some(user.0);
         let deciding = sqlx::query_scalar!(
-            "select id from accesses where customer_id = $1 and partner_id = $2
-             order by status = 'ENDED', created_at desc, id desc limit 1",
+            "select a.id from accesses a where a.customer_id = $1 and a.partner_id = $2
+             and ($3::uuid is null or exists (select from operator_assignments s
+                  where s.customer_id = a.customer_id and s.access_id = a.id and s.user_id = $3))
+             order by a.status = 'ENDED', a.created_at desc, a.id desc limit 1",
             id.0,
-            partner.0
+            partner.0,
+            operator
         )
         .fetch_optional(writer.connection()?)
         .await?;
         if let Some(deciding) = deciding {
             // Access before customer, as everywhere: two writers wait for each other and never in a circle.
-            let access = lock(writer, id, AccessId(deciding)).await?;
+            let access = lock(writer, viewer, id, AccessId(deciding)).await?;
             return Ok(access.map(|access| LockedCustomer {
                 id,
                 portal_access: access.portal_access,
@@ -59,15 +64,16 @@ pub async fn lock_customer(
             }));
         }
     }
-    let portal_access = sqlx::query_scalar!(
-        "select portal_access from customers where customer_id = $1 for no key update",
+    let row = sqlx::query!(
+        "select portal_access, created_by from customers where customer_id = $1 for no key update",
         id.0
     )
     .fetch_optional(writer.connection()?)
     .await?;
-    Ok(portal_access.map(|rank| LockedCustomer {
+    let known = row.filter(|row| knows_customer(viewer, id, PartnerId(row.created_by)));
+    Ok(known.map(|row| LockedCustomer {
         id,
-        portal_access: PortalAccess::from_rank(rank),
+        portal_access: PortalAccess::from_rank(row.portal_access),
         access: None,
     }))
 }

@@ -146,31 +146,41 @@ pub struct Buyer {
     pub portal_access: PortalAccess,
 }
 
-/// Locks a customer that the viewer's partner may sell to; none where it does not exist for them.
+/// Locks a customer that a partner may sell to, the one that created it or has an access to it; none where it does not exist for
+/// them.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn lock_buyer(writer: &mut Writer, id: CustomerId) -> Result<Option<Buyer>, StoreError> {
+pub async fn lock_buyer(
+    writer: &mut Writer,
+    partner: PartnerId,
+    id: CustomerId,
+) -> Result<Option<Buyer>, StoreError> {
     let row = sqlx::query!(
-        "select name, portal_access from customers where customer_id = $1 for no key update",
-        id.0
+        "select c.name, c.portal_access from customers c
+         where c.customer_id = $1 and (c.created_by = $2 or exists (select from accesses a
+               where a.customer_id = c.customer_id and a.partner_id = $2))
+         for no key update",
+        id.0,
+        partner.0
     )
     .fetch_optional(writer.connection()?)
     .await?;
     Ok(row.map(|row| Buyer { id, name: row.name, portal_access: PortalAccess::from_rank(row.portal_access) }))
 }
 
-/// A quote of the viewer's partner; lock its customer first, so that it is accepted once.
+/// A quote of a partner; lock its customer first, so that it is accepted once.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn find(
     writer: &mut Writer,
-    customer: CustomerId,
-    id: QuoteId,
+    partner: PartnerId,
+    (customer, id): (CustomerId, QuoteId),
 ) -> Result<Option<Quote>, StoreError> {
     let mut sql = QueryBuilder::new(format!("select {COLUMNS} from quotes t where t.customer_id = "));
     sql.push_bind(customer.0).push(" and t.id = ").push_bind(id.0);
+    sql.push(" and t.partner_id = ").push_bind(partner.0);
     sql.build().fetch_optional(writer.connection()?).await?.as_ref().map(read).transpose()
 }
 

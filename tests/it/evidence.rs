@@ -6,7 +6,7 @@ use posture_gateway::domain::ids::{CustomerId, EvidenceId};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::app::{App, Client, LARGEST_FILE, Reply};
+use crate::support::app::{App, Client, LARGEST_FILE, Reply, Walls};
 use crate::support::cast::{Cast, Persona};
 
 const PDF: &[u8] = b"%PDF-1.7\n\0\x01\x02 not text";
@@ -78,9 +78,15 @@ async fn a_file_is_added_once_and_given_back_to_the_byte() {
 
 #[tokio::test]
 async fn whoever_may_not_adds_and_reads_nothing_and_hears_the_same_as_of_nothing() {
+    for walls in Walls::EITHER {
+        Box::pin(whoever_may_not(walls)).await;
+    }
+}
+
+async fn whoever_may_not(walls: Walls) {
     let cast = Cast::new();
     let (acme, crown) = (cast.acme, cast.crown);
-    let app = App::start(cast.world).await;
+    let app = App::start_behind(walls, cast.world).await;
     let (own, partner) = (app.sign_in(Persona::FullPortalAdmin), app.sign_in(Persona::PartnerAdmin));
     let ids = [record(&own, acme.customer).await, record(&partner, crown.customer).await];
     assert_eq!(put(&own, &ids[0], "a.txt", "text/plain", "text").await.status, 201);

@@ -11,7 +11,7 @@ use posture_gateway::worker::Worker;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::support::app::{App, Client, Reply};
+use crate::support::app::{App, Client, Reply, Walls};
 use crate::support::cast::Persona;
 use crate::support::uploads::log;
 use crate::support::world::{Posture, Terms, World};
@@ -542,8 +542,14 @@ async fn of_a_start_and_a_cancel_at_once_one_holds() {
 /// What is not a scanner's, what is another customer's and what is nothing at all.
 #[tokio::test]
 async fn everyone_else_is_turned_away_and_told_nothing() {
+    for walls in Walls::EITHER {
+        Box::pin(everyone_else(walls)).await;
+    }
+}
+
+async fn everyone_else(walls: Walls) {
     let Book { world, admin, reader, acme, bolt, of_acme, .. } = book();
-    let app = App::start(world).await;
+    let app = App::start_behind(walls, world).await;
     let partner = app.sign_in(admin);
     let (own, foreign) = (asked_for(&partner, acme).await, asked_for(&partner, bolt).await);
     let lease = uuid::Uuid::nil().to_string();

@@ -88,7 +88,8 @@ type Done = Result<(CustomerId, AccessId), Stop>;
 pub(super) async fn find(writing: &mut Writing<'_>, id: &ID) -> Result<LockedAccess, Stop> {
     let missing = || Refusal::not_found("access", "accessId");
     let Ok(GlobalId::Access(customer, access)) = id.parse() else { return Err(missing().into()) };
-    Ok(lock(&mut writing.writer, customer, access).await?.ok_or_else(missing)?)
+    let viewer = *writing.viewer();
+    Ok(lock(&mut writing.writer, &viewer, customer, access).await?.ok_or_else(missing)?)
 }
 
 /// Refuses a change that was decided on another version.

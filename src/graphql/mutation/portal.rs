@@ -60,11 +60,8 @@ pub(super) async fn lock_for(
     writing: &mut Writing<'_>,
     customer: CustomerId,
 ) -> Result<Option<LockedCustomer>, StoreError> {
-    let partner = match *writing.viewer() {
-        Viewer::Partner { partner, .. } => Some(partner),
-        Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => None,
-    };
-    let locked = lock_customer(&mut writing.writer, customer, partner).await?;
+    let viewer = *writing.viewer();
+    let locked = lock_customer(&mut writing.writer, &viewer, customer).await?;
     if let Some(locked) = &locked {
         writing.has_locked(locked.subject(writing.now()));
     }

@@ -197,7 +197,8 @@ async fn create_quote(
 ) -> Result<(CustomerId, QuoteId), Stop> {
     let missing = || Refusal::not_found("customer", "customerId");
     let Ok(GlobalId::Customer(customer)) = input.customer_id.parse() else { return Err(missing().into()) };
-    lock_buyer(&mut writing.writer, customer).await?.ok_or_else(missing)?;
+    let partner = writing.viewer().partner().ok_or_else(missing)?;
+    lock_buyer(&mut writing.writer, partner, customer).await?.ok_or_else(missing)?;
     let terms = Terms {
         plan: &input.plan,
         license_model: input.license_model.into(),
@@ -220,8 +221,9 @@ async fn accept_quote(
 ) -> Result<(CustomerId, AccessId), Stop> {
     let missing = || Refusal::not_found("quote", "quoteId");
     let Ok(GlobalId::Quote(customer, id)) = input.quote_id.parse() else { return Err(missing().into()) };
-    let buyer = lock_buyer(&mut writing.writer, customer).await?.ok_or_else(missing)?;
-    let quote = find(&mut writing.writer, customer, id).await?.ok_or_else(missing)?;
+    let partner = writing.viewer().partner().ok_or_else(missing)?;
+    let buyer = lock_buyer(&mut writing.writer, partner, customer).await?.ok_or_else(missing)?;
+    let quote = find(&mut writing.writer, partner, (customer, id)).await?.ok_or_else(missing)?;
     if quote.accepted_at.is_some() {
         return Err(Refusal::wrong_state("the quote was accepted before: make another one").into());
     }

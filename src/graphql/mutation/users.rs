@@ -9,8 +9,8 @@ use super::refusal::{self, Refusal};
 use super::writing::{Begun, Stop, Writing, begin};
 use crate::domain::global_id::GlobalId;
 use crate::domain::ids::CustomerId;
-use crate::domain::user::CustomerRole;
-use crate::policy::{DataClass, Operation, Viewer, decide, explain};
+use crate::domain::user::{CustomerRole, PartnerRole};
+use crate::policy::{DataClass, Operation, Viewer, decide};
 use crate::store::change::Changes;
 use crate::store::people::{self, Belonging, Logs, Person};
 use crate::store::security;
@@ -83,12 +83,16 @@ async fn set(
     let missing = || Refusal::not_found("user", "userId");
     let Ok(GlobalId::User(user)) = id.parse() else { return Err(missing().into()) };
     let person = people::person(&mut writing.writer, user).await?.ok_or_else(missing)?;
-    if user == writing.viewer().user() {
+    let viewer = *writing.viewer();
+    if user == viewer.user() {
         return Err(Refusal::not_permitted("nobody disables or enables themself: ask another ADMIN").into());
     }
     let logs = match person.of {
-        // Whoever finds a partner's user other than themself is an ADMIN of that partner.
-        Belonging::Partner(partner) => Logs { partner: Some((partner, None)), customer: None },
+        // A partner's users are kept by its own ADMINs, and there for nobody else.
+        Belonging::Partner(partner) if matches!(viewer, Viewer::Partner { partner: own, role: PartnerRole::Admin, .. } if own == partner) => {
+            Logs { partner: Some((partner, None)), customer: None }
+        }
+        Belonging::Partner(_) => return Err(missing().into()),
         Belonging::Customer(customer, role) => of_customer(writing, customer, role).await?,
     };
     operate::person(writing, "who may sign in is decided")?;
@@ -131,10 +135,9 @@ async fn of_customer(
     let missing = || Refusal::not_found("user", "userId");
     let locked = lock_for(writing, customer).await?.ok_or_else(missing)?;
     let (viewer, subject) = (*writing.viewer(), locked.subject(writing.now()));
-    if let Some(reason) = decide(&viewer, DataClass::SecurityConfig, &subject).reason() {
-        return Err(
-            Refusal::not_permitted(explain(&viewer, DataClass::SecurityConfig, &subject, reason)).into()
-        );
+    // Where the security configuration is hidden, nobody else is there.
+    if !decide(&viewer, DataClass::SecurityConfig, &subject).is_visible() {
+        return Err(missing().into());
     }
     match (viewer, role) {
         (Viewer::Partner { .. }, CustomerRole::Admin) => Err(Refusal::not_permitted(

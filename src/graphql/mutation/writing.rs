@@ -129,8 +129,7 @@ pub async fn begin<'c, T: DeserializeOwned>(
                 Kept::Told(refusal, customers) => {
                     let mut subjects = Vec::with_capacity(customers.len());
                     for customer in customers {
-                        let partner = asker.viewer.partner();
-                        let locked = lock_customer(&mut writer, customer, partner).await;
+                        let locked = lock_customer(&mut writer, &asker.viewer, customer).await;
                         let locked = locked.map_err(|error| internal(&error))?;
                         subjects.push(locked.map(|locked| locked.subject(now)));
                     }

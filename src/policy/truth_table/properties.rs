@@ -1,14 +1,17 @@
 //! What has to hold of the gate's smaller functions, and of all of its answers together.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::{CUSTOMER, PARTNER, USER, accesses, customer_user, partner_user, subject, viewers};
 use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
+use crate::domain::ids::{CustomerId, PartnerId};
 use crate::domain::user::{CustomerRole, PartnerRole};
 use crate::policy::{
-    AccessFacts, AccessTerms, DataClass, HiddenReason, PartnerScope, Scope, Viewer, customer_sees_accesses,
-    decide, effective_privilege, partner_posture_visible, partner_scope, posture_visible, preview, scope,
+    AccessFacts, AccessTerms, DataClass, HiddenReason, PartnerScope, Scope, Subject, Viewer,
+    customer_sees_accesses, decide, effective_privilege, knows_customer, partner_posture_visible,
+    partner_scope, posture_visible, preview, scope,
 };
 
 fn instant() -> DateTime<Utc> {
@@ -105,6 +108,47 @@ fn a_preview_is_the_difference_between_before_and_after() {
         }
     }
     assert_eq!(count, 4 * 2 * 3 * 3 * 3 * 2 * 3);
+}
+
+#[test]
+fn an_access_is_in_scope_where_its_commercial_side_is_shown() {
+    let (other, elsewhere) = (PartnerId(Uuid::from_u128(0x77)), CustomerId(Uuid::from_u128(0x78)));
+    let mut counted = 0;
+    for viewer in viewers() {
+        for (partner, customer) in
+            [(PARTNER, CUSTOMER), (other, CUSTOMER), (PARTNER, elsewhere), (other, elsewhere)]
+        {
+            for assigned in [false, true] {
+                for &portal in PortalAccess::ALL {
+                    let terms = AccessTerms { partner, customer, ..terms(Privilege::Manage, None) };
+                    let access = Some(terms.facts_at(instant(), assigned));
+                    let subject = Subject { customer, access, portal_access: portal };
+                    let shown = decide(&viewer, DataClass::Commercial, &subject).is_visible();
+                    // An ADMIN of a customer decides about its accesses at any portal access.
+                    let decides = matches!(viewer, Viewer::Customer { customer: own, role: CustomerRole::Admin, .. } if own == customer);
+                    let holds = scope(&viewer, portal).holds(&terms, assigned);
+                    assert_eq!(holds, shown || decides, "{viewer:?} {terms:?} {assigned} {portal}");
+                    counted += usize::from(holds);
+                }
+            }
+        }
+    }
+    assert!(counted > 0);
+}
+
+#[test]
+fn a_customer_without_an_access_is_its_own_its_creators_and_the_platforms() {
+    let (other, elsewhere) = (PartnerId(Uuid::from_u128(0x77)), CustomerId(Uuid::from_u128(0x78)));
+    let admin = partner_user(PartnerRole::Admin);
+    assert!(knows_customer(&admin, CUSTOMER, PARTNER));
+    assert!(!knows_customer(&admin, CUSTOMER, other));
+    assert!(!knows_customer(&partner_user(PartnerRole::Operator), CUSTOMER, PARTNER));
+    for &role in CustomerRole::ALL {
+        assert!(knows_customer(&customer_user(role), CUSTOMER, other));
+        assert!(!knows_customer(&customer_user(role), elsewhere, PARTNER));
+    }
+    assert!(knows_customer(&Viewer::PlatformAdmin { user: USER }, CUSTOMER, other));
+    assert!(!knows_customer(&Viewer::Scanner { user: USER }, CUSTOMER, PARTNER));
 }
 
 #[test]

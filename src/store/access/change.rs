@@ -7,7 +7,7 @@ use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
 use crate::domain::ids::{AccessId, CustomerId, PartnerId};
 use crate::domain::subscription::{BillingCycle, SubscriptionStatus};
-use crate::policy::AccessTerms;
+use crate::policy::{AccessTerms, Viewer, scope};
 use crate::store::change::{Changes, Event};
 use crate::store::{StoreError, Writer};
 
@@ -34,24 +34,28 @@ impl LockedAccess {
     }
 }
 
-/// Locks an access with its customer; none where it does not exist for the viewer to change.
+/// Locks an access with its customer; none where it does not exist for the viewer: what is another's is nothing.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn lock(
     writer: &mut Writer,
+    viewer: &Viewer,
     customer: CustomerId,
     id: AccessId,
 ) -> Result<Option<LockedAccess>, StoreError> {
     let row = sqlx::query!(
-        "select a.partner_id, a.status, a.operating_model, a.privilege_ceiling, a.customer_consent, a.consent_until,
+        r#"select a.partner_id, a.status, a.operating_model, a.privilege_ceiling, a.customer_consent, a.consent_until,
                 a.trial_started_at, a.trial_ends_at, a.trial_convert_by, a.trial_converted_at, a.trial_elected_model,
-                a.version, c.portal_access
+                a.version, c.portal_access,
+                exists (select from operator_assignments s
+                        where s.customer_id = a.customer_id and s.access_id = a.id and s.user_id = $3) as "assigned!"
          from accesses a join customers c on c.customer_id = a.customer_id
          where a.customer_id = $1 and a.id = $2
-         for no key update",
+         for no key update"#,
         customer.0,
-        id.0
+        id.0,
+        viewer.user().0
     )
     .fetch_optional(writer.connection()?)
     .await?;
@@ -66,22 +70,19 @@ pub async fn lock(
         }),
         _ => None,
     };
-    Ok(Some(LockedAccess {
-        id,
-        terms: AccessTerms {
-            partner: PartnerId(row.partner_id),
-            customer,
-            status: row.status.parse()?,
-            trial_ends_at: row.trial_ends_at,
-            operating_model: row.operating_model.parse()?,
-            privilege_ceiling: Privilege::from_rank(row.privilege_ceiling),
-            granted_consent: Privilege::from_rank(row.customer_consent),
-            granted_until: row.consent_until,
-        },
-        trial,
-        version: row.version,
-        portal_access: PortalAccess::from_rank(row.portal_access),
-    }))
+    let terms = AccessTerms {
+        partner: PartnerId(row.partner_id),
+        customer,
+        status: row.status.parse()?,
+        trial_ends_at: row.trial_ends_at,
+        operating_model: row.operating_model.parse()?,
+        privilege_ceiling: Privilege::from_rank(row.privilege_ceiling),
+        granted_consent: Privilege::from_rank(row.customer_consent),
+        granted_until: row.consent_until,
+    };
+    let portal_access = PortalAccess::from_rank(row.portal_access);
+    let exists = scope(viewer, portal_access).holds(&terms, row.assigned);
+    Ok(exists.then_some(LockedAccess { id, terms, trial, version: row.version, portal_access }))
 }
 
 impl Changes<'_> {

@@ -115,7 +115,8 @@ pub async fn hold(
 ) -> Result<Option<(Hold, ScanTrigger)>, StoreError> {
     let row = sqlx::query!(
         "select status, trigger, lease_id, leased_by, lease_expires_at from scans
-         where customer_id = $1 and id = $2 for no key update",
+         where customer_id = $1 and id = $2 and customer_id = any ((select gate.scanner_customers())::uuid[])
+         for no key update",
         customer.0,
         scan.0
     )

@@ -9,7 +9,7 @@ use posture_gateway::domain::user::CustomerRole;
 use serde_json::json;
 
 use super::{codes, everything};
-use crate::support::app::{App, Client};
+use crate::support::app::{App, Client, Walls};
 use crate::support::world::{Terms, World};
 
 /// A customer, with what the writes are about.
@@ -53,6 +53,12 @@ fn target(world: &mut World, customer: CustomerId, nth: usize) -> Target {
 
 #[tokio::test]
 async fn a_partner_operates_fully_managed_customers_with_manage_on_both_sides() {
+    for walls in Walls::EITHER {
+        Box::pin(a_partner_operates(walls)).await;
+    }
+}
+
+async fn a_partner_operates(walls: Walls) {
     let mut world = World::default();
     world.price_list();
     let partner = world.partner("Birch");
@@ -77,7 +83,7 @@ async fn a_partner_operates_fully_managed_customers_with_manage_on_both_sides() 
             }
         }
     }
-    let app = App::start(world).await;
+    let app = App::start_behind(walls, world).await;
     let people = [(admin, true), (operator, true), (idle, false)];
     let before = everything(&app).await;
     for (field, hidden) in WRITES {
@@ -109,6 +115,12 @@ async fn a_partner_operates_fully_managed_customers_with_manage_on_both_sides() 
 
 #[tokio::test]
 async fn a_customers_admin_keeps_the_configuration_at_full() {
+    for walls in Walls::EITHER {
+        Box::pin(a_customers_admin_keeps(walls)).await;
+    }
+}
+
+async fn a_customers_admin_keeps(walls: Walls) {
     let mut world = World::default();
     world.price_list();
     let partner = world.partner("Birch");
@@ -121,7 +133,7 @@ async fn a_customers_admin_keeps_the_configuration_at_full() {
             .map(|role| (role, world.customer_user(customer, role, &format!("{role} {nth}"))));
         cells.push((portal, people, target(&mut world, customer, nth)));
     }
-    let app = App::start(world).await;
+    let app = App::start_behind(walls, world).await;
     let before = everything(&app).await;
     for (field, hidden) in WRITES {
         for (portal, people, of) in &cells {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 
 use super::{bare, codes, everything, recorded};
-use crate::support::app::{App, Client, Reply};
+use crate::support::app::{App, Client, Reply, Walls};
 use crate::support::cast::{Cast, Persona};
 
 async fn set(client: &Client, field: &str, user: &str, reason: Option<&str>) -> Reply {
@@ -94,8 +94,14 @@ async fn a_customer_admin_and_an_operating_partner_keep_the_customers_users() {
 /// Everyone tries everyone, themselves included.
 #[tokio::test]
 async fn whoever_may_not_is_refused_and_nothing_changes() {
+    for walls in Walls::EITHER {
+        Box::pin(whoever_may_not(walls)).await;
+    }
+}
+
+async fn whoever_may_not(walls: Walls) {
     let cast = Cast::new();
-    let app = App::start(cast.world).await;
+    let app = App::start_behind(walls, cast.world).await;
     let before = everything(&app).await;
     let birch =
         [Persona::PartnerAdmin, Persona::Operator, Persona::UnassignedOperator, Persona::DisabledUser];

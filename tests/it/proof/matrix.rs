@@ -134,8 +134,8 @@ struct Gateways {
 
 impl Gateways {
     async fn start(world: World) -> Self {
-        let both = App::start_extra(world, patient()).await;
-        let alone = both.beside_past_policies(4, patient()).await;
+        let both = App::start_extra(world.clone(), patient()).await;
+        let alone = App::start_extra_past_policies(world, patient()).await;
         Self { both, alone }
     }
 
@@ -145,11 +145,11 @@ impl Gateways {
     }
 }
 
-/// Somebody who asks the two in turns, a document of the one and the next of the other; in a large run both.
+/// Somebody who asks the one that ships everything, and the gate alone every other document; in a large run all as well.
 struct Asker {
     both: Client,
     alone: Client,
-    /// Of whose turn it is first.
+    /// Whether the gate alone is asked the even documents or the odd ones.
     turn: usize,
 }
 
@@ -161,9 +161,8 @@ impl Asker {
 
     /// Those that are asked the document of a number.
     fn clients(&self, nth: usize) -> impl Iterator<Item = &Client> {
-        let whose = (nth + self.turn) % 2;
-        let clients = [&self.both, &self.alone].into_iter().enumerate();
-        clients.filter(move |(one, _)| is_large() || *one == whose).map(|(_, client)| client)
+        let alone = is_large() || (nth + self.turn).is_multiple_of(2);
+        [&self.both].into_iter().chain(alone.then_some(&self.alone))
     }
 }
 

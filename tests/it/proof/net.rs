@@ -35,8 +35,19 @@ const DOORS: [(&str, &str); 17] = [
 ];
 
 /// What asks the gate for a decision.
-const ASKS: [&str; 7] =
-    ["decide(", "decide_partner(", "grant(", "grant::<", "grant_exposure(", "grant_partner(", "grant_share("];
+const ASKS: [&str; 11] = [
+    "decide(",
+    "decide_partner(",
+    "exposed(",
+    "grant(",
+    "grant::<",
+    "grant_exposure(",
+    "grant_partner(",
+    "grant_share(",
+    "knows_customer(",
+    "operates(",
+    "posture_visible(",
+];
 
 /// Macros in what is mutated: `cargo mutants` does not look into them, so none may decide.
 const MACROS: [(&str, &str); 5] = [

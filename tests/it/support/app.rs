@@ -76,6 +76,25 @@ impl Drop for Life {
     }
 }
 
+/// What a gateway stands behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Walls {
+    /// The gate and the policies.
+    Both,
+    /// The gate: its database has no policy.
+    GateAlone,
+}
+
+impl Walls {
+    /// For what has to hold behind either.
+    pub(crate) const EITHER: [Self; 2] = [Self::Both, Self::GateAlone];
+}
+
+/// Takes the second wall away, of one database.
+const WITHOUT_POLICIES: &str = "do $$ declare name regclass; begin \
+    for name in select oid::regclass from pg_class where relrowsecurity loop \
+    execute format('alter table %s disable row level security', name); end loop; end $$";
+
 impl App {
     /// A gateway over a world of its own, at [`NOW`].
     pub(crate) async fn start(world: World) -> Self {
@@ -87,9 +106,26 @@ impl App {
         Self::start_as("posture_gateway", world, connections).await
     }
 
-    /// The same on a connection that no policy holds: what is hidden then, the gate alone hides.
+    /// The same over a database without any policy: what is hidden then, from those who read and those who write, the gate alone hides.
     pub(crate) async fn start_past_policies(world: World) -> Self {
-        Self::start_as(SUPERUSER, world, 2).await
+        Self::start_extra_past_policies(world, Extras::default()).await
+    }
+
+    /// The same behind both walls, or behind one.
+    pub(crate) async fn start_behind(walls: Walls, world: World) -> Self {
+        match walls {
+            Walls::Both => Self::start(world).await,
+            Walls::GateAlone => Self::start_past_policies(world).await,
+        }
+    }
+
+    /// The same with whatever is asked for.
+    pub(crate) async fn start_extra_past_policies(world: World, extras: Extras) -> Self {
+        let test_database = TestDatabase::create().await;
+        let mut owner = test_database.as_superuser().connect().await.unwrap();
+        owner.execute(WITHOUT_POLICIES).await.unwrap();
+        owner.close().await.unwrap();
+        Self::start_on(test_database, "posture_gateway", world, 4, extras).await
     }
 
     /// The same with trusted documents, and sites whose pages may read answers.
@@ -112,9 +148,9 @@ impl App {
         Self::start_with_extras("posture_gateway", world, 4, Extras { live, ..Extras::default() }).await
     }
 
-    /// The same on a connection that no policy holds.
+    /// The same over a database without any policy.
     pub(crate) async fn start_live_past_policies(world: World, live: LiveLimits) -> Self {
-        Self::start_with_extras(SUPERUSER, world, 4, Extras { live, ..Extras::default() }).await
+        Self::start_extra_past_policies(world, Extras { live, ..Extras::default() }).await
     }
 
     /// The same with whatever is asked for.
@@ -151,7 +187,8 @@ impl App {
         Self::over(database, "posture_gateway", keys, clock, connections, Extras::default()).await
     }
 
-    /// Another one likewise, on connections that no policy holds: what is hidden then, the gate alone hides.
+    /// Another one likewise, that no policy holds where it reads: what is hidden then, the gate alone hides. Those who write take a role of
+    /// their own, which the policies hold.
     pub(crate) async fn beside_past_policies(&self, connections: u32, extras: Extras) -> Self {
         let clock = Clock::fixed(self.clock.now());
         let (database, keys) = (self.test_database.clone(), Arc::clone(&self.keys));

@@ -7,6 +7,7 @@ use posture_gateway::domain::api_key::KeyKind;
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::domain::secret::Secret;
+use posture_gateway::private_postgres::SUPERUSER;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, PgConnection};
 
 use super::change::{Change, Subject};
@@ -26,7 +27,8 @@ pub(super) enum Ask {
     Upload,
 }
 
-/// Several gateways over one database, the last of them behind the gate alone: no policy hides there what it forgot to.
+/// Several gateways over one database, the last of them behind the gate alone where it reads: no policy hides there what
+/// it forgot to.
 pub(super) struct Gateways {
     pub(super) apps: Vec<App>,
     /// Holds the table that every request reads first.
@@ -114,8 +116,9 @@ impl Gateways {
         loop {
             let waiting: Vec<i32> = sqlx::query_scalar(
                 "select pid from pg_stat_activity where datname = current_database()
-                 and backend_type = 'client backend' and wait_event_type = 'Lock'",
+                 and usename in ('posture_gateway', $1) and wait_event_type = 'Lock'",
             )
+            .bind(SUPERUSER)
             .fetch_all(&mut self.observer)
             .await
             .unwrap();
