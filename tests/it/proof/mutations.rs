@@ -144,6 +144,8 @@ impl Tally {
 /// How one world answered a document.
 struct Answered {
     status: u16,
+    /// But for the length, which ids change that are left out.
+    headers: Vec<(String, String)>,
     /// To the byte, but for the ids of what is new.
     text: String,
     /// None of a world that is asked past the policies: what they keep back, the gate looks up in vain.
@@ -203,13 +205,22 @@ fn compare_answers(one: &Answered, two: &Answered, differ: &dyn Fn(String)) -> T
             let rest = answered.payloads.iter().filter(|own| !MAY_TELL.contains(&own.field.name.as_str()));
             rest.map(|own| format!("{:?}", own.answer)).collect::<Vec<_>>()
         };
-        if (one.status, rest(one)) != (two.status, rest(two)) {
+        if (one.status, &one.headers, rest(one)) != (two.status, &two.headers, rest(two)) {
             differ(format!("{}\n{}", one.text, two.text));
         }
-    } else if (one.status, &one.text, one.statements) != (two.status, &two.text, two.statements) {
+    } else if (one.status, &one.headers, &one.text, one.statements)
+        != (two.status, &two.headers, &two.text, two.statements)
+    {
         differ(format!(
-            "{}, {:?} statements: {}\n{}, {:?} statements: {}",
-            one.status, one.statements, one.text, two.status, two.statements, two.text
+            "{}, {:?} statements, {:?}: {}\n{}, {:?} statements, {:?}: {}",
+            one.status,
+            one.statements,
+            one.headers,
+            one.text,
+            two.status,
+            two.statements,
+            two.headers,
+            two.text
         ));
     }
     Then::GoOn
@@ -245,7 +256,9 @@ async fn compare(seed: u64, world: &World, viewer: UserId, dice: &mut Dice, tall
             let text = masks.mask(&parsed, &reply.text);
             let payloads = payloads(&parsed, &text);
             let statements = (!past_policies(seed)).then_some(reply.statements);
-            answers.push(Answered { status: reply.status, text, statements, payloads });
+            let mut headers = reply.headers;
+            headers.retain(|(name, _)| name != "content-length");
+            answers.push(Answered { status: reply.status, headers, text, statements, payloads });
         }
         let two = answers.pop().unwrap();
         (answers.pop().unwrap(), two)

@@ -25,10 +25,26 @@ pub(super) enum Way {
 /// What has a path of its own.
 #[derive(Clone, Debug)]
 pub(super) enum Path {
-    /// The file of evidence.
+    /// The file of evidence, read.
     File(String),
+    /// The same, added.
+    AddFile(String),
     /// A scan of a customer.
     Upload(CustomerId),
+}
+
+impl Path {
+    /// What is asked for, of all of them.
+    pub(super) const NAMES: [&str; 3] = ["a file", "a file to add", "an upload"];
+
+    pub(super) const fn name(&self) -> &'static str {
+        let [file, add, upload] = Self::NAMES;
+        match self {
+            Self::File(_) => file,
+            Self::AddFile(_) => add,
+            Self::Upload(_) => upload,
+        }
+    }
 }
 
 /// The longest document that is sent in a GET: encoded it has room in the head of a request.
@@ -119,6 +135,10 @@ impl Doors {
         let client = self.client(way);
         let request = match path {
             Path::File(evidence) => client.get_from(&format!("/evidence/{evidence}/file")),
+            Path::AddFile(evidence) => {
+                let to = format!("/evidence/{evidence}/file?name=a.txt");
+                client.post_to(&to).header("content-type", "text/plain").body("text")
+            }
             Path::Upload(customer) => {
                 let to = format!("/ingest/sarif?customer={}", GlobalId::Customer(*customer));
                 client.post_to(&to).body(log(&["error"]).to_string())
