@@ -24,7 +24,8 @@ pub enum Scope {
 
 impl Scope {
     /// Whether an access is one of them, `assigned` to the viewer or not. Lists ask it in SQL; whoever writes asks it of the access
-    /// that an input names, before anything is said of it.
+    /// that an input names, before anything is said of it. Who may change what exists for them is another question
+    /// ([`Operation::callers`](super::Operation::callers)).
     #[must_use]
     pub fn holds(&self, access: &AccessTerms, assigned: bool) -> bool {
         match *self {

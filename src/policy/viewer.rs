@@ -57,6 +57,15 @@ impl Viewer {
         }
     }
 
+    /// The customer whose user it is; none for anyone else.
+    #[must_use]
+    pub const fn customer(&self) -> Option<CustomerId> {
+        match *self {
+            Self::Customer { customer, .. } => Some(customer),
+            Self::Partner { .. } | Self::PlatformAdmin { .. } | Self::Scanner { .. } => None,
+        }
+    }
+
     /// The kind of user.
     #[must_use]
     pub const fn kind(&self) -> ViewerKind {

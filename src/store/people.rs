@@ -97,7 +97,7 @@ pub async fn operator(
     Ok(row.map(|row| Operator { id: user, name: row.name, assigned: row.assigned }))
 }
 
-/// A partner's or a customer's user, if the viewer may know them.
+/// A partner's or a customer's user. Whether they are the viewer's to know is asked by whoever called this, by where they belong.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -157,7 +157,7 @@ pub struct SigningIn {
     pub key_revoked: bool,
 }
 
-/// Locks a user and says whether they may sign in; none where they are not the viewer's to keep.
+/// Locks a user, known to be the viewer's to keep, and says whether they may sign in.
 ///
 /// # Errors
 /// When the database does not answer.

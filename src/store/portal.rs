@@ -65,8 +65,12 @@ pub async fn lock_customer(
         }
     }
     let row = sqlx::query!(
-        "select portal_access, created_by from customers where customer_id = $1 for no key update",
-        id.0
+        "select portal_access, created_by from customers
+         where customer_id = $1 and ($2::uuid is null or created_by = $2) and ($3::uuid is null or customer_id = $3)
+         for no key update",
+        id.0,
+        viewer.partner().map(|partner| partner.0),
+        viewer.customer().map(|customer| customer.0)
     )
     .fetch_optional(writer.connection()?)
     .await?;

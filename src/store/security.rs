@@ -141,7 +141,7 @@ pub struct Standing {
     pub others_decide: bool,
 }
 
-/// The standing of a user of a customer that is locked; none where they are not the viewer's to see.
+/// The standing of a user of a customer that is locked, and whose security configuration the viewer sees; none where there is none.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -8,12 +8,12 @@ use super::portal::lock_for;
 use super::refusal::{self, Refusal};
 use super::writing::{Begun, Stop, Writing, begin};
 use crate::domain::global_id::GlobalId;
-use crate::domain::ids::CustomerId;
+use crate::domain::ids::{CustomerId, UserId};
 use crate::domain::user::{CustomerRole, PartnerRole};
 use crate::policy::{DataClass, Operation, Viewer, decide};
 use crate::store::change::Changes;
 use crate::store::people::{self, Belonging, Logs, Person};
-use crate::store::security;
+use crate::store::security::{self, Standing};
 
 /// A user who may no longer sign in.
 #[derive(InputObject)]
@@ -87,13 +87,16 @@ async fn set(
     if user == viewer.user() {
         return Err(Refusal::not_permitted("nobody disables or enables themself: ask another ADMIN").into());
     }
-    let logs = match person.of {
+    let (logs, standing) = match person.of {
         // A partner's users are kept by its own ADMINs, and there for nobody else.
         Belonging::Partner(partner) if matches!(viewer, Viewer::Partner { partner: own, role: PartnerRole::Admin, .. } if own == partner) => {
-            Logs { partner: Some((partner, None)), customer: None }
+            (Logs { partner: Some((partner, None)), customer: None }, None)
         }
         Belonging::Partner(_) => return Err(missing().into()),
-        Belonging::Customer(customer, role) => of_customer(writing, customer, role).await?,
+        Belonging::Customer(customer, _) => {
+            let (logs, standing) = of_customer(writing, customer, user).await?;
+            (logs, Some(standing))
+        }
     };
     operate::person(writing, "who may sign in is decided")?;
     let reason = reason.map(refusal::reason).transpose()?;
@@ -108,12 +111,10 @@ async fn set(
         let word = if enabled { "enabled" } else { "disabled" };
         return Err(Refusal::no_change("userId", format!("the user is {word} already")).into());
     }
-    if let (false, Belonging::Customer(customer, CustomerRole::Admin)) = (enabled, person.of) {
-        // Whoever asks is an ADMIN; but of two who disable each other at once, one asks as what they no longer are.
-        let standing = security::standing(&mut writing.writer, customer, user).await?.ok_or_else(missing)?;
-        if !standing.others_decide {
-            return Err(Refusal::not_permitted("the last ADMIN who may sign in stays one").into());
-        }
+    // Whoever asks is an ADMIN; but of two who disable each other at once, one asks as what they no longer are.
+    let is_last = |standing: Standing| standing.role == CustomerRole::Admin && !standing.others_decide;
+    if !enabled && standing.is_some_and(is_last) {
+        return Err(Refusal::not_permitted("the last ADMIN who may sign in stays one").into());
     }
     if let (false, Belonging::Partner(partner)) = (enabled, person.of)
         && !people::others_administer(&mut writing.writer, partner, user).await?
@@ -126,12 +127,12 @@ async fn set(
     Ok(person)
 }
 
-/// Whether the viewer keeps a customer's people, and where it is recorded.
+/// Whether the viewer keeps one of a customer's people, as they stand once it is locked, and where it is recorded.
 async fn of_customer(
     writing: &mut Writing<'_>,
     customer: CustomerId,
-    role: CustomerRole,
-) -> Result<Logs, Stop> {
+    user: UserId,
+) -> Result<(Logs, Standing), Stop> {
     let missing = || Refusal::not_found("user", "userId");
     let locked = lock_for(writing, customer).await?.ok_or_else(missing)?;
     let (viewer, subject) = (*writing.viewer(), locked.subject(writing.now()));
@@ -139,17 +140,18 @@ async fn of_customer(
     if !decide(&viewer, DataClass::SecurityConfig, &subject).is_visible() {
         return Err(missing().into());
     }
-    match (viewer, role) {
-        (Viewer::Partner { .. }, CustomerRole::Admin) => Err(Refusal::not_permitted(
-            "an operating partner keeps READ_ONLY users only: an ADMIN is kept by the customer's ADMINs",
-        )
-        .into()),
-        (Viewer::Partner { partner, .. }, CustomerRole::ReadOnly) => Ok(Logs {
-            partner: Some((partner, locked.access.map(|access| access.key()))),
-            customer: Some(customer),
-        }),
-        (Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. }, _) => {
-            Ok(Logs { partner: None, customer: Some(customer) })
+    let standing = security::standing(&mut writing.writer, customer, user).await?.ok_or_else(missing)?;
+    let partner = match (viewer, standing.role) {
+        (Viewer::Partner { .. }, CustomerRole::Admin) => {
+            return Err(Refusal::not_permitted(
+                "an operating partner keeps READ_ONLY users only: an ADMIN is kept by the customer's ADMINs",
+            )
+            .into());
         }
-    }
+        (Viewer::Partner { partner, .. }, CustomerRole::ReadOnly) => {
+            Some((partner, locked.access.map(|access| access.key())))
+        }
+        (Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. }, _) => None,
+    };
+    Ok((Logs { partner, customer: Some(customer) }, standing))
 }

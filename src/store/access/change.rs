@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use super::Trial;
 use crate::domain::access::{AccessStatus, OperatingModel, Privilege};
 use crate::domain::customer::PortalAccess;
-use crate::domain::ids::{AccessId, CustomerId, PartnerId};
+use crate::domain::ids::{AccessId, CustomerId, PartnerId, UserId};
 use crate::domain::subscription::{BillingCycle, SubscriptionStatus};
-use crate::policy::{AccessTerms, Viewer, scope};
+use crate::policy::{AccessTerms, Scope, Viewer, scope};
 use crate::store::change::{Changes, Event};
 use crate::store::{StoreError, Writer};
 
@@ -45,17 +45,17 @@ pub async fn lock(
     id: AccessId,
 ) -> Result<Option<LockedAccess>, StoreError> {
     let row = sqlx::query!(
-        r#"select a.partner_id, a.status, a.operating_model, a.privilege_ceiling, a.customer_consent, a.consent_until,
+        "select a.partner_id, a.status, a.operating_model, a.privilege_ceiling, a.customer_consent, a.consent_until,
                 a.trial_started_at, a.trial_ends_at, a.trial_convert_by, a.trial_converted_at, a.trial_elected_model,
-                a.version, c.portal_access,
-                exists (select from operator_assignments s
-                        where s.customer_id = a.customer_id and s.access_id = a.id and s.user_id = $3) as "assigned!"
+                a.version, c.portal_access
          from accesses a join customers c on c.customer_id = a.customer_id
-         where a.customer_id = $1 and a.id = $2
-         for no key update"#,
+         where a.customer_id = $1 and a.id = $2 and ($3::uuid is null or a.partner_id = $3)
+           and ($4::uuid is null or a.customer_id = $4)
+         for no key update",
         customer.0,
         id.0,
-        viewer.user().0
+        viewer.partner().map(|partner| partner.0),
+        viewer.customer().map(|customer| customer.0)
     )
     .fetch_optional(writer.connection()?)
     .await?;
@@ -81,8 +81,29 @@ pub async fn lock(
         granted_until: row.consent_until,
     };
     let portal_access = PortalAccess::from_rank(row.portal_access);
-    let exists = scope(viewer, portal_access).holds(&terms, row.assigned);
+    let scope = scope(viewer, portal_access);
+    let assigned = match scope {
+        // A statement of its own: while the lock was waited for, the assignment may have ended.
+        Scope::AssignedTo(_, user) => is_assigned(writer, (customer, id), user).await?,
+        Scope::Everything | Scope::OfPartner(_) | Scope::OfCustomer(_) | Scope::Nothing => false,
+    };
+    let exists = scope.holds(&terms, assigned);
     Ok(exists.then_some(LockedAccess { id, terms, trial, version: row.version, portal_access }))
+}
+
+async fn is_assigned(
+    writer: &mut Writer,
+    (customer, access): (CustomerId, AccessId),
+    user: UserId,
+) -> Result<bool, StoreError> {
+    let assigned = sqlx::query_scalar!(
+        r#"select exists (select from operator_assignments
+                          where customer_id = $1 and access_id = $2 and user_id = $3) as "assigned!""#,
+        customer.0,
+        access.0,
+        user.0
+    );
+    Ok(assigned.fetch_one(writer.connection()?).await?)
 }
 
 impl Changes<'_> {

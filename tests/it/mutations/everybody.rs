@@ -277,8 +277,8 @@ async fn what_is_anothers(walls: Walls) {
             assert_eq!(codes(&reply), ["NOT_FOUND"], "{operation} by {asker:?}: {}", reply.text);
             let kept = client.header("idempotency-key", &asked.to_string()).ask(&document).await;
             // What the policies keep back, the gate alone looks up in vain.
-            let cost = (walls == Walls::Both).then_some((reply.statements, kept.statements));
-            told.push((reply.text, kept.text, cost));
+            let price = (walls == Walls::Both).then_some((reply.statements, kept.statements));
+            told.push((reply.text, kept.text, price));
             asked += 1;
         }
         // What is no id at all is told alike, too; that it is none its sender knows.

@@ -169,7 +169,7 @@ impl Asker {
 /// Sends documents, some at once, and compares the answers in their order.
 async fn ask_all(
     (api, facts): (&Api, &Facts),
-    asker: &Asker,
+    whoever: &Asker,
     (name, viewer): (&str, Option<&Viewer>),
     documents: &[Document],
     seen: &mut Seen,
@@ -178,7 +178,7 @@ async fn ask_all(
     let requests = documents
         .iter()
         .enumerate()
-        .flat_map(|(nth, document)| asker.clients(nth).map(move |client| (document, client)));
+        .flat_map(|(nth, document)| whoever.clients(nth).map(move |client| (document, client)));
     let replies = stream::iter(requests)
         .map(|(document, client)| async move { (document, client.ask(&document.text).await) });
     let mut replies = std::pin::pin!(replies.buffered(AT_ONCE));
@@ -258,22 +258,22 @@ async fn every_field_on_every_route_is_what_the_gate_decides() {
         let aimed = routes.iter().filter(|route| nth == 0 || route.steps.first().is_none_or(Step::has_ids));
         let documents = documents(&api, &aimed.cloned().collect::<Vec<_>>(), target);
         for (turn, persona) in Persona::signed_in().enumerate() {
-            let asker = gateways.sign_in(persona, nth + turn);
+            let whoever = gateways.sign_in(persona, nth + turn);
             let viewer = facts.viewer(persona.into()).unwrap();
             // Of what does not exist for somebody two are as good as all.
             if !facts.knows_customer(&viewer, target.customer) && ![0, 3].contains(&nth) && !is_large() {
                 continue;
             }
             let name = format!("{persona:?}");
-            ask_all((&api, &facts), &asker, (&name, Some(&viewer)), &documents, &mut seen).await;
+            ask_all((&api, &facts), &whoever, (&name, Some(&viewer)), &documents, &mut seen).await;
             asked += documents.len();
         }
         // Nobody sees nothing of anything: one target is as good as all.
         for persona in
             Persona::ALL.into_iter().filter(|persona| nth == 0 && facts.viewer((*persona).into()).is_none())
         {
-            let asker = gateways.sign_in(persona, 0);
-            ask_all((&api, &facts), &asker, (&format!("{persona:?}"), None), &documents, &mut seen).await;
+            let whoever = gateways.sign_in(persona, 0);
+            ask_all((&api, &facts), &whoever, (&format!("{persona:?}"), None), &documents, &mut seen).await;
             asked += documents.len();
         }
     }
@@ -392,7 +392,7 @@ fn of_cells(api: &Api, cells: &Cells) -> Vec<Document> {
 /// The pages of every partner's list of accesses, as far as it exists for the one who asks.
 async fn of_lists(
     (api, facts): (&Api, &Facts),
-    asker: &Asker,
+    whoever: &Asker,
     (name, viewer): (&str, &Viewer),
     partners: [PartnerId; 2],
     seen: &mut Seen,
@@ -409,7 +409,7 @@ async fn of_lists(
                      nodes {{ __typename id {subscription} customer {{ __typename id {customer} }} }} }} }} }}"
             );
             let document = [Document::new(text, BTreeMap::new())];
-            let reply = ask_all((api, facts), asker, (name, Some(viewer)), &document, seen).await;
+            let reply = ask_all((api, facts), whoever, (name, Some(viewer)), &document, seen).await;
             asked += 1;
             let page = &reply.unwrap().body["data"]["partner"]["accesses"]["pageInfo"];
             if page["hasNextPage"] != true {
@@ -433,12 +433,12 @@ async fn every_cell_of_the_truth_table_is_what_the_wire_shows() {
     for (nth, (name, user)) in cells.personas().into_iter().enumerate() {
         let viewer = facts.viewer(user).unwrap();
         // Both ways to tell a denial; no persona's answers hang on it.
-        let asker = gateways.sign_in(user, nth);
-        let asker = if nth / 2 % 2 == 0 { asker } else { asker.hidden_in_extensions() };
-        ask_all((&api, &facts), &asker, (name, Some(&viewer)), &documents, &mut seen).await;
+        let whoever = gateways.sign_in(user, nth);
+        let whoever = if nth / 2 % 2 == 0 { whoever } else { whoever.hidden_in_extensions() };
+        ask_all((&api, &facts), &whoever, (name, Some(&viewer)), &documents, &mut seen).await;
         let partners = [cells.birch, cells.cedar];
         asked +=
-            of_lists((&api, &facts), &asker, (name, &viewer), partners, &mut seen).await + documents.len();
+            of_lists((&api, &facts), &whoever, (name, &viewer), partners, &mut seen).await + documents.len();
     }
     let (customer, subscription) = gated(&api);
     let text = format!(
@@ -448,8 +448,8 @@ async fn every_cell_of_the_truth_table_is_what_the_wire_shows() {
     for (nth, cell) in cells.all.iter().enumerate() {
         for (turn, user) in [cell.admin, cell.reader].into_iter().enumerate() {
             let viewer = facts.viewer(user).unwrap();
-            let asker = gateways.sign_in(user, nth + turn);
-            ask_all((&api, &facts), &asker, ("customer's user", Some(&viewer)), &document, &mut seen).await;
+            let whoever = gateways.sign_in(user, nth + turn);
+            ask_all((&api, &facts), &whoever, ("customer's user", Some(&viewer)), &document, &mut seen).await;
             asked += 1;
         }
     }

@@ -28,6 +28,12 @@ pub(crate) fn seeds(otherwise: u64) -> impl Iterator<Item = u64> {
     (0..worlds).map(move |nth| first.wrapping_add(nth))
 }
 
+/// How the worlds up to one are made again: a proof that keeps in mind what it has tried goes on from there.
+pub(crate) fn up_to(seed: u64) -> String {
+    let first = first_seed();
+    format!("PROVE_SEED={first} PROVE_WORLDS={}", seed.wrapping_sub(first).wrapping_add(1))
+}
+
 /// Whether more than a usual test run is asked for: a proof that can go through everything does.
 pub(crate) fn is_large() -> bool {
     seeds(1).nth(1).is_some()

@@ -28,7 +28,7 @@ pub(super) fn gated() -> BTreeSet<String> {
     gated.map(|(ty, field)| format!("{ty}.{}", field.name)).collect()
 }
 
-/// The fields that an answer to a document has: those of objects that are there.
+/// The fields that an answer to a document has a value of.
 pub(super) fn answered(document: &str, data: &Value, found: &mut BTreeSet<String>) {
     let document = parse_query(document).unwrap();
     for (_, operation) in document.operations.iter() {
@@ -58,7 +58,9 @@ fn of_object(
                 else {
                     continue;
                 };
-                found.insert(format!("{ty}.{}", own.name));
+                if !value.is_null() {
+                    found.insert(format!("{ty}.{}", own.name));
+                }
                 of_object(document, &field.node.selection_set.node, named(&own.ty), value, found);
             }
             Selection::InlineFragment(own) => {
