@@ -4,15 +4,17 @@ use futures_util::future::join_all;
 use posture_gateway::domain::access::AccessStatus;
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
+use posture_gateway::domain::ids::UserId;
 use posture_gateway::domain::user::CustomerRole;
 use posture_gateway::store::seed::AddOn;
 use rust_decimal::Decimal;
 use serde_json::json;
-use sqlx::ConnectOptions as _;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 
 use super::{codes, mutate, mutate_customer, recorded};
-use crate::support::app::App;
+use crate::support::app::{App, Reply, Walls};
 use crate::support::cast::{Cast, Persona};
+use crate::support::live::within;
 use crate::support::world::{Terms, World, days};
 
 /// Five times, so that either may be first.
@@ -328,5 +330,62 @@ async fn two_admins_who_disable_each_other_leave_one() {
         sqlx::raw_sql("commit").execute(&mut one).await.unwrap();
         let error = second.await.unwrap().unwrap_err();
         assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("42501"));
+    }
+}
+
+/// Makes a change by hand that somebody else's request comes upon: it waits for the change's locks, and then finds what is.
+async fn meets(app: &App, change: &str, request: impl Future<Output = Reply> + Send + 'static) -> Reply {
+    let connect = || async { app.test_database.as_superuser().connect().await.unwrap() };
+    let (mut holder, mut observer) = (connect().await, connect().await);
+    holder.execute(AssertSqlSafe(format!("begin; {change}"))).await.unwrap();
+    let asking = tokio::spawn(request);
+    within("a request that waits", async {
+        let waiting = "select exists (select from pg_stat_activity where datname = current_database()
+                       and usename = 'posture_gateway' and wait_event_type = 'Lock')";
+        while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(&mut observer).await.unwrap() {}
+    })
+    .await;
+    holder.execute("commit").await.unwrap();
+    asking.await.unwrap()
+}
+
+#[tokio::test]
+async fn an_assignment_that_ends_meanwhile_ends_what_waits_for_it() {
+    for walls in Walls::EITHER {
+        let mut cast = Cast::new();
+        let crown = cast.crown;
+        cast.world.assign(Persona::Operator.into(), crown.customer, crown.access);
+        let app = App::start_behind(walls, cast.world).await;
+        let change = format!(
+            "update accesses set version = version + 1 where id = '{0}'; delete from operator_assignments where access_id = '{0}'",
+            crown.access
+        );
+        let client = app.sign_in(Persona::Operator);
+        let input =
+            json!({ "customerId": GlobalId::Customer(crown.customer).to_string(), "criticalDays": 3 });
+        let reply =
+            meets(&app, &change, async move { mutate_customer(&client, "setSlaPolicy", input).await }).await;
+        assert_eq!(codes(&reply), ["NOT_FOUND"], "{walls:?} {}", reply.text);
+    }
+}
+
+#[tokio::test]
+async fn who_becomes_an_admin_meanwhile_is_no_partners_to_disable() {
+    for walls in Walls::EITHER {
+        let cast = Cast::new();
+        let crown = cast.crown.customer;
+        let app = App::start_behind(walls, cast.world).await;
+        let reader = UserId::from(Persona::DisabledPortalReader);
+        let change = format!(
+            "select from customers where customer_id = '{crown}' for update; \
+             update customer_users set role = 'ADMIN' where user_id = '{reader}'"
+        );
+        let client = app.sign_in(Persona::PartnerAdmin);
+        let document = format!(
+            "mutation {{ disableUser(input: {{ userId: \"{}\" }}) {{ userErrors {{ code }} }} }}",
+            GlobalId::User(reader)
+        );
+        let reply = meets(&app, &change, async move { client.ask(&document).await }).await;
+        assert_eq!(codes(&reply), ["NOT_PERMITTED"], "{walls:?} {}", reply.text);
     }
 }
