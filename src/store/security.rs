@@ -141,7 +141,8 @@ pub struct Standing {
     pub others_decide: bool,
 }
 
-/// The standing of a user of a customer that is locked, and whose security configuration the viewer sees; none where there is none.
+/// The standing of a user of a customer that is locked, and whose security configuration the viewer sees; none
+/// where they are none of its users.
 ///
 /// # Errors
 /// When the database does not answer.

@@ -1,4 +1,4 @@
-//! The first wall by itself: on a connection that no policy holds, every answer is what it is behind both walls.
+//! The first wall by itself: over a database without any policy, every answer is what it is behind both walls.
 //!
 //! Behind both walls a resolver that forgets the gate may look right, because the second one catches it. The second wall
 //! by itself is `wall`'s.

@@ -9,8 +9,8 @@ use super::refusal::{self, Refusal};
 use super::writing::{Begun, Stop, Writing, begin};
 use crate::domain::global_id::GlobalId;
 use crate::domain::ids::{CustomerId, UserId};
-use crate::domain::user::{CustomerRole, PartnerRole};
-use crate::policy::{DataClass, Operation, Viewer, decide};
+use crate::domain::user::CustomerRole;
+use crate::policy::{DataClass, Operation, Viewer, decide, decide_partner};
 use crate::store::change::Changes;
 use crate::store::people::{self, Belonging, Logs, Person};
 use crate::store::security::{self, Standing};
@@ -88,8 +88,10 @@ async fn set(
         return Err(Refusal::not_permitted("nobody disables or enables themself: ask another ADMIN").into());
     }
     let (logs, standing) = match person.of {
-        // A partner's users are kept by its own ADMINs, and there for nobody else.
-        Belonging::Partner(partner) if matches!(viewer, Viewer::Partner { partner: own, role: PartnerRole::Admin, .. } if own == partner) => {
+        // A partner's users are there for its own ADMINs, as its books are, and for nobody else.
+        Belonging::Partner(partner)
+            if decide_partner(&viewer, DataClass::Commercial, partner).is_visible() =>
+        {
             (Logs { partner: Some((partner, None)), customer: None }, None)
         }
         Belonging::Partner(_) => return Err(missing().into()),
