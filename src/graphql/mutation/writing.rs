@@ -125,23 +125,22 @@ pub async fn begin<'c, T: DeserializeOwned>(
             Known::OfAnotherInput => Some(Err(Refusal::idempotency_key_reused())),
             Known::Answered(outcome) => Some(match remembered(outcome)? {
                 Kept::Done(done) => Ok(done),
-                Kept::Refused(refusal) => Err(refusal),
-                Kept::Told(refusal, customers) => {
-                    let mut subjects = Vec::with_capacity(customers.len());
-                    for customer in customers {
-                        let locked = lock_customer(&mut writer, &asker.viewer, customer).await;
-                        let locked = locked.map_err(|error| internal(&error))?;
-                        subjects.push(locked.map(|locked| locked.subject(now)));
+                Kept::Refused(refusal, about) => {
+                    let mut told = Vec::with_capacity(about.len());
+                    let mut hidden = false;
+                    for about in about {
+                        let locked = lock_customer(&mut writer, &asker.viewer, about.customer).await;
+                        let subject =
+                            locked.map_err(|error| internal(&error))?.map(|locked| locked.subject(now));
+                        let past = |subject: &Subject| is_past(operation, &asker.viewer, subject);
+                        hidden |= !subject.as_ref().is_some_and(|subject| !about.told || past(subject));
+                        told.extend(subject.filter(|_| about.told));
                     }
                     // Told once more only by the gate of now.
-                    let told = subjects.iter().all(|subject| {
-                        subject.as_ref().is_some_and(|subject| is_past(operation, &asker.viewer, subject))
-                    });
-                    let of: Vec<_> = subjects.iter().flatten().collect();
-                    if told {
-                        note_told(sessions, operation, &asker.viewer, &of);
+                    if !hidden {
+                        note_told(sessions, operation, &asker.viewer, &told.iter().collect::<Vec<_>>());
                     }
-                    Err(if told { refusal } else { Refusal::without_why() })
+                    Err(if hidden { Refusal::without_why() } else { refusal })
                 }
             }),
         };
@@ -168,9 +167,17 @@ fn named(field: &str) -> String {
 #[serde(rename_all = "camelCase")]
 enum Kept<T> {
     Done(T),
-    Refused(Refusal),
-    /// Refused with words that tell of these customers: the gate is asked again before they are said again.
-    Told(Refusal, Vec<CustomerId>),
+    /// Refused, about these customers: the gate is asked again before it is said again.
+    Refused(Refusal, Vec<About>),
+}
+
+/// A customer that was there when a mutation was refused.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct About {
+    customer: CustomerId,
+    /// Whether the words tell of more than that it is there.
+    told: bool,
 }
 
 fn remembered<T: DeserializeOwned>(outcome: serde_json::Value) -> Result<Kept<T>> {
@@ -250,13 +257,13 @@ impl Writing<'_> {
             if let Some(key) = &key {
                 let kept = match &outcome {
                     Ok(done) => serde_json::to_value(Kept::Done(done)),
-                    Err(refusal) if of.is_empty() => {
-                        serde_json::to_value(Kept::<()>::Refused(refusal.clone()))
+                    Err(refusal) => {
+                        let told = |subject: &Subject| of.iter().any(|of| of.customer == subject.customer);
+                        let about = locked
+                            .iter()
+                            .map(|subject| About { customer: subject.customer, told: told(subject) });
+                        serde_json::to_value(Kept::<()>::Refused(refusal.clone(), about.collect()))
                     }
-                    Err(refusal) => serde_json::to_value(Kept::<()>::Told(
-                        refusal.clone(),
-                        of.iter().map(|subject| subject.customer).collect(),
-                    )),
                 };
                 let kept = kept.map_err(|error| sqlx::Error::Encode(error.into()))?;
                 idempotency::keep(&mut writer, key, &kept).await?;
