@@ -246,6 +246,8 @@ pub(super) fn in_time(body: Body, deadline: Instant) -> impl Stream<Item = io::R
     })
 }
 
+/// What a scanner is told of its upload: what it sent itself, and where that went. What was there before, and so what is new or gone, it is
+/// not told: it reads nothing (DESIGN.md 3).
 fn answer(customer: CustomerId, runs: &[AppliedRun]) -> Response {
     let status = if runs.iter().any(|run| run.changed) { "applied" } else { "unchanged" };
     let runs: Vec<_> = runs
@@ -255,8 +257,6 @@ fn answer(customer: CustomerId, runs: &[AppliedRun]) -> Response {
                 "tool": run.tool,
                 "target": run.target,
                 "scan": GlobalId::Scan(customer, run.scan).to_string(),
-                "new": run.new,
-                "fixed": run.fixed,
                 "findings": run.findings,
                 "components": run.components,
             })

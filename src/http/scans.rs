@@ -172,9 +172,10 @@ async fn database_updated(State(state): State<IngestState>, headers: HeaderMap, 
     let name = scanner_name(&mut writer).await?;
     let DatabaseUpdated { version } = object(&body, r#"{ "version": "trivy 2026-06-15" }"#)?;
     let version = text("version", &version, VERSION)?;
-    let queued = vulnerability_database_updated(&mut writer, version, &name, now).await?;
+    vulnerability_database_updated(&mut writer, version, &name, now).await?;
     writer.commit().await?;
-    Ok(Json(json!({ "version": version, "queued": queued })).into_response())
+    // Not which schedules wait for it: a scanner reads nothing (DESIGN.md 3).
+    Ok(Json(json!({ "version": version })).into_response())
 }
 
 /// What the scanner of a transaction is called.

@@ -29,18 +29,21 @@ async fn real_files_are_taken_and_read_back() {
         assert_eq!(answer["status"], "applied");
         let run = &answer["runs"][0];
         counts.push(format!(
-            "{} {} {} {} {}",
-            run["tool"], run["new"], run["fixed"], run["findings"], run["components"]
+            "{} {} {} {}",
+            run["tool"],
+            gateway.counted(&answer).await,
+            run["findings"],
+            run["components"]
         ));
         assert!(matches!(run["scan"].as_str().unwrap().parse(), Ok(GlobalId::Scan(CustomerId(CUSTOMER), _))));
     }
     assert_eq!(
         counts,
         [
-            "\"Bandit\" 15 0 15 0",
-            "\"Semgrep OSS\" 6 0 6 0",
-            "\"npm cli\" 0 0 0 54",
-            "\"cyclonedx-py\" 0 0 0 13"
+            "\"Bandit\" (15,0) 15 0",
+            "\"Semgrep OSS\" (6,0) 6 0",
+            "\"npm cli\" (0,0) 0 54",
+            "\"cyclonedx-py\" (0,0) 0 13"
         ]
     );
     assert_eq!(
@@ -97,6 +100,29 @@ async fn the_same_upload_again_changes_nothing() {
     assert_eq!(gateway.dump().await, before);
 }
 
+/// A scanner reads nothing (DESIGN.md 3): whoever found it before, and whatever became of it, the answer is about what was sent.
+#[tokio::test]
+async fn an_upload_is_told_nothing_of_what_was_there() {
+    let known = log(&["error", "warning"]).to_string();
+    let mut told = Vec::new();
+    for before in ["", "OPEN", "RESOLVED", "FALSE_POSITIVE"] {
+        let mut gateway = Ingestion::start().await;
+        if !before.is_empty() {
+            gateway.take("sarif", log(&["error", "note", "note"]).to_string().as_bytes()).await;
+            let resolved = if before == "RESOLVED" { "last_seen_at" } else { "null" };
+            let stands = format!("update findings set status = '{before}', resolved_at = {resolved}");
+            gateway.root.execute(AssertSqlSafe(stands)).await.unwrap();
+        }
+        let mut answer = gateway.take("sarif", known.as_bytes()).await;
+        told.push(gateway.counted(&answer).await);
+        let scan = answer["runs"][0].as_object_mut().unwrap().remove("scan");
+        assert!(scan.is_some());
+        let run = json!({ "tool": "probe", "target": "shop", "findings": 2, "components": 0 });
+        assert_eq!(answer, json!({ "status": "applied", "runs": [run] }), "{before}");
+    }
+    assert_eq!(told, ["(2,0)", "(0,1)", "(2,0)", "(0,0)"]);
+}
+
 #[tokio::test]
 async fn what_is_gone_is_resolved_and_what_is_back_is_open_again() {
     let mut gateway = Ingestion::start().await;
@@ -126,7 +152,7 @@ async fn what_is_gone_is_resolved_and_what_is_back_is_open_again() {
     let results = less["runs"][0]["results"].as_array_mut().unwrap();
     results.drain(..2);
     let answer = gateway.take("sarif", less.to_string().as_bytes()).await;
-    assert_eq!((&answer["runs"][0]["new"], &answer["runs"][0]["fixed"]), (&json!(0), &json!(2)));
+    assert_eq!(gateway.counted(&answer).await, "(0,2)");
     assert_eq!(
         gateway.ask(state).await,
         "(R0,RESOLVED,2026-03-01,2026-03-01,2026-03-11,2026-04-01)\n(R1,ACCEPTED,2026-03-01,2026-03-01,,2026-05-31)\n\
@@ -139,7 +165,7 @@ async fn what_is_gone_is_resolved_and_what_is_back_is_open_again() {
     let mut back = whole.clone();
     back["runs"][0]["results"][3]["suppressions"] = json!([{ "kind": "external" }]);
     let answer = gateway.take("sarif", back.to_string().as_bytes()).await;
-    assert_eq!((&answer["runs"][0]["new"], &answer["runs"][0]["fixed"]), (&json!(2), &json!(0)));
+    assert_eq!(gateway.counted(&answer).await, "(2,0)");
     assert_eq!(
         gateway.ask(state).await,
         "(R0,OPEN,2026-03-01,2026-03-21,,2026-04-21)\n(R1,ACCEPTED,2026-03-01,2026-03-21,,2026-05-31)\n\
@@ -163,7 +189,7 @@ async fn what_is_gone_is_resolved_and_what_is_back_is_open_again() {
     let mut partial = log(&["error"]);
     partial["runs"][0]["invocations"] = json!([{ "executionSuccessful": false }]);
     let answer = gateway.take("sarif", partial.to_string().as_bytes()).await;
-    assert_eq!(answer["runs"][0]["fixed"], 0);
+    assert_eq!(gateway.counted(&answer).await, "(0,0)");
     assert_eq!(gateway.ask("select count(*) from findings where status = 'RESOLVED'").await, "(0)");
 }
 
@@ -324,7 +350,7 @@ async fn runs_of_one_tool_and_target_do_not_resolve_each_other() {
     both["runs"].as_array_mut().unwrap().push(second);
     let answer = gateway.take("sarif", both.to_string().as_bytes()).await;
     assert_eq!(answer["runs"].as_array().unwrap().len(), 1);
-    assert_eq!(answer["runs"][0]["new"], 2);
+    assert_eq!(gateway.counted(&answer).await, "(2,0)");
     assert_eq!(gateway.ask("select status, count(*) from findings group by 1").await, "(OPEN,2)");
 }
 

@@ -232,7 +232,7 @@ pub async fn assets_discovered(
 }
 
 /// Queues one scan for each schedule that runs on a new vulnerability database, of the customers of the transaction's scanner
-/// that were not told of this version before; how many.
+/// that were not told of this version before.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -241,7 +241,7 @@ pub async fn vulnerability_database_updated(
     version: &str,
     scanner: &str,
     now: DateTime<Utc>,
-) -> Result<usize, StoreError> {
+) -> Result<(), StoreError> {
     let told = sqlx::query_scalar!(
         "insert into vulnerability_database_versions (customer_id, version, told_at)
          select customer_id, $1, $2 from unnest(gate.scanner_customers()) as own(customer_id) order by customer_id
@@ -259,9 +259,8 @@ pub async fn vulnerability_database_updated(
     )
     .fetch_all(writer.connection()?)
     .await?;
-    let count = rows.len();
-    if count == 0 {
-        return Ok(0);
+    if rows.is_empty() {
+        return Ok(());
     }
     let asking = rows.into_iter().map(|row| Asking {
         customer: CustomerId(row.customer_id),
@@ -270,6 +269,5 @@ pub async fn vulnerability_database_updated(
         due_at: None,
     });
     let cause = Cause { trigger: ScanTrigger::VulnerabilityDatabaseUpdated, actor: scanner, now };
-    queue(writer, asking.collect(), cause).await?;
-    Ok(count)
+    queue(writer, asking.collect(), cause).await
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use flate2::{Compression, write::GzEncoder};
 use posture_gateway::config::{DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, IngestLimits};
 use posture_gateway::domain::clock::Clock;
+use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::http::auth::{DevelopmentKey, Verifier};
 use posture_gateway::http::ingest::{IngestState, router};
@@ -174,6 +175,15 @@ impl Ingestion {
             .await
             .unwrap();
         rows.join("\n")
+    }
+
+    /// What is new and what is gone, as the report about an upload's first run has it: its answer tells nothing of that.
+    pub(crate) async fn counted(&mut self, answer: &Value) -> String {
+        let Ok(GlobalId::Scan(_, scan)) = answer["runs"][0]["scan"].as_str().unwrap().parse() else {
+            panic!("{answer}")
+        };
+        self.ask(&format!("select new_findings, fixed_findings from scan_reports where scan_id = '{scan}'"))
+            .await
     }
 
     /// The kept counts are those of the rows.
