@@ -139,8 +139,8 @@ const OPEN: &[&str] = &[
     "Node",
 ];
 
-/// The fields without a gate on the types where some have one, and on those that tell of customers or people before it: a field that is
-/// new there is behind the gate or stands here, with what it tells.
+/// The fields without a gate on the types that stand before it: a field that is new there is behind the gate or stands here, with what it
+/// tells. Lists and their edges have those of Relay alone, the roots of mutations and streams stand in `policy::Operation` and [`STREAMS`].
 #[cfg_attr(not(test), expect(dead_code, reason = "the table that the tests hold the schema against"))]
 const OPEN_FIELDS: &[(&str, &[&str])] = &[
     // The bare organisation, what is shown of it, and the accesses, which decide themselves whether they exist.
@@ -202,6 +202,79 @@ const OPEN_FIELDS: &[(&str, &[&str])] = &[
         "Viewer",
         &["id", "kind", "name", "email", "partnerRole", "customerRole", "lastVisitAt", "partner", "customer"],
     ),
+    // Where queries start: what exists for the viewer, and the catalogue for whoever sells or keeps it.
+    (
+        "Query",
+        &[
+            "viewer",
+            "partner",
+            "customer",
+            "access",
+            "node",
+            "nodes",
+            "plans",
+            "addOns",
+            "previewOperatingModel",
+        ],
+    ),
+    ("Node", &["id"]),
+    // Of an access that exists: how its trial stands, and what the gate says of each class, now and under another model.
+    ("Trial", &["startedAt", "endsAt", "expired", "convertBy", "convertedAt", "electedModel"]),
+    ("ClassVisibility", &["class", "visible", "reason", "explanation"]),
+    ("OperatingModelPreview", &["gained", "lost", "blockedBy"]),
+    ("OperatingModelCount", &["operatingModel", "count"]),
+    ("AccessStatusCount", &["status", "count"]),
+    // A partner's books: their resolvers ask for one of its ADMINs.
+    ("PartnerUser", &["id", "name", "email", "role", "isService", "disabledAt"]),
+    ("PartnerApiKey", &["id", "label", "lastFour", "role", "userId", "createdAt", "revokedAt"]),
+    (
+        "PartnerAuditEvent",
+        &["id", "at", "actor", "action", "reason", "oldValue", "newValue", "requestId", "access"],
+    ),
+    (
+        "Quote",
+        &[
+            "id",
+            "customer",
+            "plan",
+            "licenseModel",
+            "quantity",
+            "billingCycle",
+            "operatingModel",
+            "trialDays",
+            "addOns",
+            "price",
+            "createdAt",
+            "acceptedAt",
+            "access",
+        ],
+    ),
+    // The catalogue.
+    ("Plan", &["name", "licenseModel", "monthlyPrice", "annualPrice"]),
+    ("PlanAddOn", &["code", "name", "monthlyPrice", "annualPrice"]),
+    // No data of their own.
+    ("Money", &["amount", "currency"]),
+    ("PageInfo", &["hasNextPage", "hasPreviousPage", "startCursor", "endCursor"]),
+    // What was changed, as it stands afterwards for the viewer, or why nothing was; secrets are told this once.
+    ("AccessPayload", &["access", "userErrors"]),
+    ("CustomerPayload", &["customer", "userErrors"]),
+    ("CreateQuotePayload", &["quote", "userErrors"]),
+    ("PrepaidLicensesPayload", &["partner", "userErrors"]),
+    ("PricingPayload", &["licenseModel", "unitCost", "prepaidUnitCost", "userErrors"]),
+    ("PartnerPayload", &["partner", "userErrors"]),
+    ("RecordVisitPayload", &["viewer", "previousVisitAt", "userErrors"]),
+    ("UserPayload", &["partnerUser", "customerUser", "userErrors"]),
+    ("PostureSharePayload", &["postureShare", "url", "userErrors"]),
+    ("EvidencePayload", &["evidence", "userErrors"]),
+    ("FindingPayload", &["finding", "userErrors"]),
+    ("TriageFindingsPayload", &["count", "customer", "userErrors"]),
+    ("ApiKeyPayload", &["apiKey", "secret", "userErrors"]),
+    ("PartnerApiKeyPayload", &["apiKey", "secret", "userErrors"]),
+    ("ScanPayload", &["scan", "userErrors"]),
+    ("ScanSchedulesPayload", &["scanSchedules", "userErrors"]),
+    ("ScanSchedulePayload", &["scanSchedule", "userErrors"]),
+    ("DeleteScanSchedulePayload", &["deletedScanScheduleId", "userErrors"]),
+    ("UserError", &["code", "message", "field"]),
 ];
 
 /// What adds up only what the gate shows, and so is not hidden as a whole.
