@@ -7,35 +7,65 @@ use std::path::{Path, PathBuf};
 
 use crate::support::size;
 
-/// Every path that the gateway answers, and where it is proven that it tells nobody more than they may see.
-const DOORS: [(&str, &str); 17] = [
-    ("/", "a page of files, the same for everybody"),
-    ("/assets/{*path}", "files, the same for everybody"),
-    ("/demo/personas", "the demo's alone, the same for everybody"),
+/// Every method and path that the gateway answers, and where it is proven that it tells nobody more than they may see.
+const DOORS: [(&str, &str); 19] = [
+    ("GET /", "a page of files, the same for everybody"),
+    ("GET /assets/{*path}", "files, the same for everybody"),
+    ("GET /demo/personas", "the demo's alone, the same for everybody"),
     (
-        "/events/vulnerability-database-updated",
-        "`it scanners`: by a key of the platform, answers with a number",
+        "POST /events/vulnerability-database-updated",
+        "`it scanners`: a scanner hears what it said, and nothing of who waits for it",
     ),
     (
-        "/evidence/{id}/file",
+        "GET /evidence/{id}/file",
         "`it evidence`, against personas and what is not there, to the byte and the statement; `it proof::noninterference`",
     ),
-    ("/graphql", "`it proof`: matrix, model, noninterference, mutations, streams, staleness"),
-    ("/icon.svg", "a file, the same for everybody"),
-    ("/ingest/cyclonedx", "`it ingest`, `it proof::staleness`"),
-    ("/ingest/sarif", "`it ingest`, `it proof::staleness`, `it proof::noninterference`"),
-    ("/livez", "says `ok`"),
-    ("/metrics", "two counters of the process"),
-    ("/readyz", "says whether the database answers"),
-    ("/scans/claim", "`it scanners`"),
-    ("/scans/{id}/fail", "`it scanners`"),
-    ("/scans/{id}/renew", "`it scanners`"),
-    ("/scans/{id}/start", "`it scanners`"),
-    ("/share/{secret}", "`it share`"),
+    (
+        "POST /evidence/{id}/file",
+        "`it evidence`, against personas and what is not there, to the byte and the statement; `it proof::noninterference`",
+    ),
+    ("GET /graphql", "`it proof`: noninterference, streams by server-sent events and WebSocket"),
+    ("POST /graphql", "`it proof`: matrix, model, noninterference, mutations, streams, staleness"),
+    ("GET /icon.svg", "a file, the same for everybody"),
+    ("POST /ingest/cyclonedx", "`it ingest`, `it proof::staleness`"),
+    (
+        "POST /ingest/sarif",
+        "`it ingest`: the answer is about what was sent alone; `it proof::staleness`, `it proof::noninterference`",
+    ),
+    ("GET /livez", "says `ok`"),
+    ("GET /metrics", "two counters of the process"),
+    ("GET /readyz", "says whether the database answers"),
+    ("POST /scans/claim", "`it scanners`"),
+    ("POST /scans/{id}/fail", "`it scanners`"),
+    ("POST /scans/{id}/renew", "`it scanners`"),
+    ("POST /scans/{id}/start", "`it scanners`"),
+    ("GET /share/{secret}", "`it share`"),
+];
+
+/// How axum is told of a method; of `HEAD` where there is a `get` by itself.
+const METHODS: [&str; 10] =
+    ["any", "connect", "delete", "get", "head", "on", "options", "patch", "post", "put"];
+
+/// What opens doors that are not read here.
+const NO_DOORS: [&str; 9] = [
+    "any_service",
+    "fallback_service",
+    "get_service",
+    "nest",
+    "nest_service",
+    "on_service",
+    "post_service",
+    "route_service",
+    "trace",
 ];
 
 /// What asks the gate for a decision.
-const ASKS: [&str; 11] = [
+const ASKS: [&str; 18] = [
+    "ask(",
+    "ask::<",
+    "ask_exposure(",
+    "ask_partner(",
+    "ask_partner::<",
     "decide(",
     "decide_partner(",
     "exposed(",
@@ -43,20 +73,23 @@ const ASKS: [&str; 11] = [
     "grant::<",
     "grant_exposure(",
     "grant_partner(",
+    "grant_partner::<",
     "grant_share(",
     "knows_customer(",
     "operates(",
     "posture_visible(",
+    "shown!(",
 ];
 
 /// Macros in what is mutated: `cargo mutants` does not look into them, so none may decide.
-const MACROS: [(&str, &str); 5] = [
+const MACROS: [(&str, &str); 6] = [
     ("classes", "the classes' types, by their names"),
     ("identified", "which columns are an object's key: `it proof` pages and finds by them"),
     (
         "shown",
         "ends a resolver where the gate denied; anything else would not compile, for there is no witness",
     ),
+    ("tried", "ends a resolver that has failed, with its error"),
     ("transaction", "the same transaction twice, to read and to write"),
     ("written", "begins a mutation, does it, ends it"),
 ];
@@ -93,15 +126,52 @@ fn sources(folder: &str) -> Vec<(String, String)> {
     files.into_iter().map(read).collect()
 }
 
+/// What stands within the brackets that are open where a text begins.
+fn within(text: &str) -> &str {
+    let mut open = 1;
+    let end = text.find(|letter| {
+        open += match letter {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        open == 0
+    });
+    &text[..end.unwrap()]
+}
+
+/// Where a function is called by its bare name, or as a method.
+fn calls<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
+    let called = format!("{name}(");
+    let bare = |at: usize| {
+        let before = text[..at].chars().next_back();
+        before.is_none_or(|before| !before.is_alphanumeric() && before != '_')
+    };
+    text.match_indices(&called)
+        .filter(|(at, _)| bare(*at))
+        .map(|(at, _)| &text[at + called.len()..])
+        .collect()
+}
+
 #[test]
 fn every_door_is_known() {
     let mut doors = BTreeSet::new();
-    for (_, code) in sources("src/http") {
-        let paths = code.split(".route(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
-        doors.extend(paths.map(|rest| rest.split('"').next().unwrap().to_owned()));
+    for (source, code) in sources("src") {
+        for name in NO_DOORS {
+            assert!(calls(&code, name).is_empty(), "{source}: doors by {name} are not read here");
+        }
+        for route in calls(&code, "route").into_iter().map(within) {
+            let path = route.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'));
+            let (path, handlers) =
+                path.unwrap_or_else(|| panic!("{source}: .route({route}): no literal path"));
+            let methods: Vec<_> =
+                METHODS.iter().filter(|method| !calls(handlers, method).is_empty()).collect();
+            assert!(!methods.is_empty(), "{source}: {path}: no method");
+            doors.extend(methods.iter().map(|method| format!("{} {path}", method.to_uppercase())));
+        }
     }
-    assert_eq!(doors, DOORS.iter().map(|(path, _)| (*path).to_owned()).collect());
-    size::tried("paths that the gateway answers", doors.len());
+    assert_eq!(doors, DOORS.iter().map(|(door, _)| (*door).to_owned()).collect());
+    size::tried("doors that the gateway answers", doors.len());
 }
 
 /// Whether `.cargo/mutants.toml` names a source.
