@@ -234,7 +234,6 @@ async fn what_is_told_is_recorded() {
     assert_eq!(records, [one.clone(), one]);
 }
 
-/// What cannot be recorded is not told, and told once it can.
 /// Streams of one user that ask for the same and wait are read and recorded once, and each is told; nobody else's are.
 #[tokio::test]
 async fn what_waits_for_the_same_is_read_once() {
@@ -288,6 +287,7 @@ async fn what_waits_for_the_same_is_read_once() {
     assert_eq!((operator.as_str(), admin.as_str()), ("Operator", "PartnerAdmin"));
 }
 
+/// What cannot be recorded is not told, and told once it can.
 #[tokio::test]
 async fn what_cannot_be_recorded_waits() {
     let cast = Cast::new();

@@ -1,5 +1,6 @@
 //! Every field of the schema, by every route, for every persona, over HTTP: the answer is the gate's decision. And every
-//! cell of the truth table: each combination of terms is a customer, asked for in every way.
+//! cell of the truth table: each combination of terms is a customer, asked for in every way where there is time (`size::is_large`), else
+//! in one of three.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -2,14 +2,18 @@
 //! same mutations of that viewer alike, and what they answer afterwards is the same, too.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use async_graphql::Value;
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+use async_graphql::parser::types::{
+    ExecutableDocument, FieldDefinition, Selection, SelectionSet, TypeKind, TypeSystemDefinition,
+};
+use async_graphql::parser::{parse_query, parse_schema};
+use async_graphql::{Positioned, Value};
 use chrono::TimeDelta;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::domain::user::CustomerRole;
+use posture_gateway::graphql::schema;
 use posture_gateway::store::seed::World;
 
 use super::changes::change;
@@ -50,6 +54,37 @@ fn told(payload: &str, answer: &Object) -> Vec<String> {
     all
 }
 
+/// The names of fields whose answer hangs on what the gate shows: gated, added up of what is, or in an order of posture.
+fn hang_on_the_gate() -> &'static BTreeSet<String> {
+    static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+        let mut names = BTreeSet::from(["accesses".to_owned()]);
+        for definition in parse_schema(schema().sdl()).unwrap().definitions {
+            let TypeSystemDefinition::Type(ty) = definition else { continue };
+            let TypeKind::Object(object) = ty.node.kind else { continue };
+            let asks = |field: &Positioned<FieldDefinition>| {
+                let mut directives = field.node.directives.iter().map(|own| own.node.name.node.as_str());
+                directives.any(|name| ["gate", "aggregate"].contains(&name))
+            };
+            let fields = object.fields.iter().filter(|field| asks(field));
+            names.extend(fields.map(|field| field.node.name.node.to_string()));
+        }
+        names
+    });
+    &NAMES
+}
+
+/// What is left of an answer without the fields by some names.
+fn without(value: &Value, keys: &BTreeSet<String>) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let left = fields.iter().filter(|(key, _)| !keys.contains(key.as_str()));
+            Value::Object(left.map(|(key, value)| (key.clone(), without(value, keys))).collect())
+        }
+        Value::List(items) => Value::List(items.iter().map(|item| without(item, keys)).collect()),
+        other => other.clone(),
+    }
+}
+
 /// What one mutation of a document answered.
 struct Payload {
     field: &'static Field,
@@ -57,6 +92,8 @@ struct Payload {
     /// Its errors, where they were asked for.
     errors: Vec<Value>,
     answer: Object,
+    /// The same without what hangs on the gate.
+    open: Value,
 }
 
 /// A document's mutations in their order: the name in the answer, and by what names their errors are asked for.
@@ -93,6 +130,9 @@ fn payloads(document: &ExecutableDocument, text: &str) -> Vec<Payload> {
     let answer: Value = serde_json::from_str(text).unwrap();
     let Value::Object(answer) = answer else { return Vec::new() };
     let Some(Value::Object(data)) = answer.get("data") else { return Vec::new() };
+    let sets = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    let asked = sets.flat_map(|set| hang_on_the_gate().iter().flat_map(|name| keys_in(document, set, name)));
+    let asked: BTreeSet<String> = asked.collect();
     let mut seen = BTreeSet::new();
     let mut payloads = Vec::new();
     for (key, field, errors) in all {
@@ -113,6 +153,7 @@ fn payloads(document: &ExecutableDocument, text: &str) -> Vec<Payload> {
             is_refused,
             errors: of_errors.into_iter().cloned().collect(),
             answer: answer.clone(),
+            open: without(&Value::Object(answer.clone()), &asked),
         });
     }
     payloads
@@ -189,11 +230,11 @@ fn compare_answers(one: &Answered, two: &Answered, differ: &dyn Fn(String)) -> T
             own_refusals |= a.errors != b.errors;
         } else if OPENS.contains(&name) && !(a.is_refused && b.is_refused) {
             up_to_here(name);
-            // Whether it is done and what it says of that hangs on nothing hidden; what it opens may differ.
-            if (a.is_refused, &a.errors) != (b.is_refused, &b.errors) {
+            // Whether it is done, and what it says of that and of all that is open, hangs on nothing hidden; what it opens may differ.
+            if (a.is_refused, &a.errors, &a.open) != (b.is_refused, &b.errors, &b.open) {
                 differ(format!(
-                    "{name} is refused: {} {:?} and {} {:?}",
-                    a.is_refused, a.errors, b.is_refused, b.errors
+                    "{name} is refused: {} {:?} and {} {:?}; says {:?} and {:?}",
+                    a.is_refused, a.errors, b.is_refused, b.errors, a.open, b.open
                 ));
             }
             return Then::Opened;

@@ -51,7 +51,7 @@ const CATALOGUE: &str = "{ plans { name licenseModel monthlyPrice { amount curre
 /// Totals, sums and orders over a partner's accesses, by several names for one field.
 pub(super) fn lists(partner: Option<PartnerId>, dice: &mut Dice) -> String {
     let mut body = String::from(
-        "id name parent { id name } apiKeys { edges { cursor node { id label lastFour } } } children { edges { cursor node { id name parent { id } } } } \
+        "id name apiKeys { edges { cursor node { id label lastFour } } } children { edges { cursor node { id name } } } \
          auditLog { nodes { id actor access { id } } } billing(month: \"2026-06-01\") { total { amount } marginTotal { amount } \
          lines { plan price { amount } unitCost { amount } access { id } } } \
          prepaidLicenses { licenseModel bought assigned available } \
@@ -85,10 +85,23 @@ pub(super) fn lists(partner: Option<PartnerId>, dice: &mut Dice) -> String {
              edges {{ cursor node {{ id version }} }} pageInfo {{ hasNextPage endCursor }} }} "
         );
     }
-    let arguments = partner.map_or(String::new(), |id| format!("(id: \"{}\")", GlobalId::Partner(id)));
+    let arguments = which(partner);
     format!(
         "{{ viewer {{ id name kind }} plans {{ name }} addOns {{ code }} partner{arguments} {{ {body}}} }}"
     )
+}
+
+/// The partners above and below one, in a document of its own: what it costs is not compared behind the gate alone.
+pub(super) fn family(partner: Option<PartnerId>) -> String {
+    let arguments = which(partner);
+    format!(
+        "{{ partner{arguments} {{ id parent {{ id name }} children {{ edges {{ cursor node {{ id parent {{ id name }} }} }} }} }} }}"
+    )
+}
+
+/// The argument of `partner`: none asks for the viewer's own.
+fn which(partner: Option<PartnerId>) -> String {
+    partner.map_or(String::new(), |id| format!("(id: \"{}\")", GlobalId::Partner(id)))
 }
 
 /// The global id of a changed row, where its kind has one.
