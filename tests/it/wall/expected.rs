@@ -16,7 +16,7 @@ use super::observed::{RELATIONS, Shown};
 use crate::support::events::is_of_security;
 
 /// The relations that belong to a customer alone, and the class that opens each of them.
-const CLASSES: &[(&str, DataClass)] = &[
+pub(super) const CLASSES: &[(&str, DataClass)] = &[
     ("api_keys", DataClass::SecurityConfig),
     ("assets", DataClass::Posture),
     ("components", DataClass::Posture),

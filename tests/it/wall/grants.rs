@@ -1,9 +1,10 @@
-//! Every right that the gateway's roles and PUBLIC have, as a list that a review sees change.
+//! Every right that the gateway's roles and PUBLIC have, and every column that the gateway reads, as lists that a review sees change.
 
 use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
 
+use super::expected::CLASSES;
 use crate::support::database::TestDatabase;
 use crate::support::size;
 
@@ -97,5 +98,65 @@ async fn a_grant_too_many_shows() {
         let after = grants(&mut owner).await;
         owner.execute("rollback").await.unwrap();
         assert_ne!(after, before, "{sql}");
+    }
+}
+
+/// Every column that the gateway may read, by relation: with the class that opens the relation's rows where they are a customer's alone. A
+/// right on a whole table is one on each column that it is given later, and nothing else would ask which class that one has.
+async fn readable(connection: &mut PgConnection) -> String {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "select c.oid::regclass::text, a.attname::text
+         from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+         where c.relnamespace in ('public'::regnamespace, 'gate'::regnamespace) and c.relkind in ('r', 'p', 'v', 'm', 'f')
+           and has_column_privilege('posture_gateway', c.oid, a.attnum, 'select')
+         order by 1, a.attnum",
+    )
+    .fetch_all(connection)
+    .await
+    .unwrap();
+    let (mut text, mut before) = (String::new(), None);
+    for (relation, column) in rows {
+        if before.as_ref() != Some(&relation) {
+            match CLASSES.iter().find(|(own, _)| *own == relation) {
+                Some((_, class)) => writeln!(text, "{relation}, {class}").unwrap(),
+                None => writeln!(text, "{relation}").unwrap(),
+            }
+        }
+        writeln!(text, "    {relation}.{column}").unwrap();
+        before = Some(relation);
+    }
+    text
+}
+
+#[tokio::test]
+async fn the_gateway_reads_no_columns_but_these() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    let readable = readable(&mut owner).await;
+    size::tried(
+        "columns that the gateway reads that are on the list",
+        readable.lines().filter(|line| line.starts_with(' ')).count(),
+    );
+    insta::assert_snapshot!(readable);
+}
+
+#[tokio::test]
+async fn a_column_too_many_shows() {
+    let database = TestDatabase::create().await;
+    let mut owner = database.as_superuser().connect().await.unwrap();
+    let before = readable(&mut owner).await;
+    for (sql, is_read) in [
+        ("alter table findings add planted text", true),
+        ("alter table findings rename title to planted", true),
+        ("create table planted (id uuid); grant select (id) on planted to posture_gateway", true),
+        ("grant select (secret_hash) on api_keys to posture_gateway", true),
+        // Of these tables the gateway reads some columns alone, or none.
+        ("alter table api_keys add planted text", false),
+        ("alter table scanner_customers add planted text", false),
+    ] {
+        owner.execute(AssertSqlSafe(format!("begin; {sql}"))).await.unwrap();
+        let after = readable(&mut owner).await;
+        owner.execute("rollback").await.unwrap();
+        assert_eq!(after != before, is_read, "{sql}");
     }
 }

@@ -7,6 +7,7 @@ mod besides;
 pub(crate) mod builder;
 mod catalogue;
 mod expected;
+mod function_mutants;
 mod grants;
 mod ingest;
 pub(crate) mod matrix;

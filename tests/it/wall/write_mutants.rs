@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use sqlx::error::DatabaseError;
 
 use super::alone::{Alone, Group, Tried};
-use super::mutants::other_columns;
+use super::mutants::{broken, other_columns};
 use super::permits::ROLES;
 use crate::support::size;
 
@@ -216,14 +216,6 @@ async fn breaks(owner: &mut PgConnection) -> Vec<Break> {
         }
     }
     for (function, rule, instead) in OF_WRITERS {
-        let definition: String = sqlx::query_scalar(
-            "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'gate'::regnamespace and proname = $1",
-        )
-        .bind(function)
-        .fetch_one(&mut *owner)
-        .await
-        .unwrap();
-        assert!(definition.contains(rule), "`{rule}` does not stand in {definition}");
         let mut groups = Vec::new();
         for policy in policies(owner).await {
             let rules = [&policy.qual, &policy.with_check];
@@ -233,7 +225,7 @@ async fn breaks(owner: &mut PgConnection) -> Vec<Break> {
         }
         breaks.push(Break {
             name: format!("{function}: {rule} -> {instead}"),
-            sql: definition.replace(rule, instead),
+            sql: broken(owner, function, rule, instead).await,
             groups,
         });
     }

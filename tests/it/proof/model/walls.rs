@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use posture_gateway::domain::ids::{CustomerId, PartnerId, UserId};
 use posture_gateway::domain::user::{CustomerRole, PartnerRole};
 use posture_gateway::store::seed::Membership;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+use uuid::Uuid;
 
 use super::gate::{ACTIVITY, COMMERCIAL, Gate, POSTURE, SECURITY_CONFIG, Who};
 use crate::support::events::is_of_security;
@@ -265,5 +267,55 @@ async fn policies_show_what_the_model_does() {
             .filter(|relation| !told.contains(relation))
             .collect();
         assert_eq!(untold, [] as [&str; 0], "shown to nobody");
+    }
+}
+
+/// Who operates which customer at the instant of the worlds, by the function that the door of shares asks of whoever made one.
+async fn operating(owner: &mut PgConnection) -> BTreeSet<(UserId, CustomerId)> {
+    let opening = format!("begin; set local jit = off; set local app.now = '{}'", now().to_rfc3339());
+    owner.execute(AssertSqlSafe(opening)).await.unwrap();
+    let pairs: Vec<(Uuid, Uuid)> = sqlx::query_as(
+        "select u.id, c.customer_id from users u, customers c where gate.operates(u.id, c.customer_id)",
+    )
+    .fetch_all(&mut *owner)
+    .await
+    .unwrap();
+    owner.execute("rollback").await.unwrap();
+    pairs.into_iter().map(|(user, customer)| (UserId(user), CustomerId(customer))).collect()
+}
+
+/// *Operate* is "as `SECURITY_CONFIG`" (DESIGN.md 4), of whoever it is asked and not only of the viewer.
+#[tokio::test]
+async fn the_database_says_who_operates_as_the_model_does() {
+    let (mut worlds, mut operate, mut others) = (0, 0, 0);
+    for seed in seeds(WORLDS) {
+        let world = generated(seed);
+        let (database, _) = hold(&world).await;
+        let found = operating(&mut database.as_superuser().connect().await.unwrap()).await;
+        let gate = Gate { world: &world, now: now() };
+        for user in world.users.iter().map(|row| row.id) {
+            for customer in world.customers.iter().map(|row| row.customer_id) {
+                let who = gate.who(user);
+                let due =
+                    who.is_some_and(|who| gate.on_customer(user, who, SECURITY_CONFIG, customer).is_none());
+                assert_eq!(
+                    found.contains(&(user, customer)),
+                    due,
+                    "{user} ({who:?}) operates {customer}, world {seed}\n\
+                     again: PROVE_SEED={seed} PROVE_WORLDS=1 cargo test --test it -- proof::model::walls"
+                );
+                if due {
+                    operate += 1;
+                } else {
+                    others += 1;
+                }
+            }
+        }
+        worlds += 1;
+    }
+    tried("users and customers of whom database and model say that they operate", operate);
+    tried("users and customers of whom database and model say that they do not", others);
+    if is_whole(worlds, WORLDS, "model and policies: some operate and others do not") {
+        assert!(operate > 0 && others > 0, "{operate} operate, and {others} do not");
     }
 }
