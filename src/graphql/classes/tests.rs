@@ -213,10 +213,12 @@ fn every_field_has_its_class() {
 
 #[test]
 fn every_mutation_has_callers() {
+    let mut asked = 0;
     for operation in Operation::ALL {
         assert!(!operation.callers().is_empty(), "{operation} is for nobody");
+        asked += 1;
     }
-    size::tried("mutations that have their callers", Operation::ALL.len());
+    size::tried("mutations that have their callers", asked);
 }
 
 #[test]

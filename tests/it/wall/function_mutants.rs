@@ -809,6 +809,6 @@ async fn every_broken_rule_of_operate_is_noticed() {
         }
     }
     assert_eq!(unnoticed, [] as [&str; 0], "of {made} breaks");
-    size::tried("breaks of *operate*", made);
-    size::tried("breaks of *operate* that were noticed", made - unnoticed.len());
+    size::tried("breaks of who operates a customer", made);
+    size::tried("breaks of who operates a customer that were noticed", made - unnoticed.len());
 }
