@@ -112,12 +112,12 @@ async fn what_is_anothers_is_cited_by_nobody_and_what_is_malformed_is_refused() 
     let finding = |id| GlobalId::Finding(crown.customer, id).to_string();
     let nowhere = finding(FindingId(uuid::Uuid::nil()));
     let foreign = GlobalId::Finding(dune.customer, dune.posture.finding).to_string();
-    // As if it were Crown's.
+    // As if it were Crown's, and Crown's as if it were another's: that one is not there, either.
     let smuggled = finding(dune.posture.finding);
+    let renamed = GlobalId::Finding(acme.customer, crown.posture.finding).to_string();
+    let customer = GlobalId::Customer(crown.customer).to_string();
     let mut texts = Vec::new();
-    for id in
-        [nowhere, foreign, smuggled, GlobalId::Customer(crown.customer).to_string(), "nonsense".to_owned()]
-    {
+    for id in [nowhere, foreign, smuggled, renamed, customer, "nonsense".to_owned()] {
         let mut input = input(crown.customer);
         input["findingIds"] = json!([id]);
         let reply = send(&admin, input).await;
@@ -128,6 +128,10 @@ async fn what_is_anothers_is_cited_by_nobody_and_what_is_malformed_is_refused() 
     assert_eq!(texts.len(), 1, "{texts:?}");
     let reply = send(&admin, citing(crown, acme)).await;
     assert_eq!(codes(&reply), ["NOT_FOUND"]);
+    let mut renamed = input(crown.customer);
+    renamed["scanIds"] = json!([GlobalId::Scan(acme.customer, crown.posture.scan).to_string()]);
+    let reply = send(&admin, renamed).await;
+    assert_eq!(codes(&reply), ["NOT_FOUND"], "{}", reply.text);
 
     let long = "x".repeat(201);
     for (field, value) in [
@@ -147,6 +151,9 @@ async fn what_is_anothers_is_cited_by_nobody_and_what_is_malformed_is_refused() 
         assert!(reply.text.contains(&format!(r#""field":["input","{field}"]"#)), "{}", reply.text);
     }
     assert_eq!(everything(&app).await, before);
+    let mut most = input(crown.customer);
+    most["findingIds"] = json!(vec![finding(crown.posture.finding); 50]);
+    assert_eq!(codes(&send(&admin, most).await), [] as [&str; 0]);
 }
 
 /// Every model, privilege and portal: who operates, and nobody else.

@@ -149,6 +149,7 @@ async fn bad_input_is_refused_with_its_code_and_nothing_changes() {
     for (access, model, reason, version, code) in [
         (&active, "FULLY_MANAGED", "  ab ", None, "INVALID"),
         (&active, "FULLY_MANAGED", long.as_str(), None, "INVALID"),
+        (&active, "FULLY_MANAGED", "a reason\0", None, "INVALID"),
         (&active, "FULLY_MANAGED", REASON, Some(2), "CONFLICT"),
         (&active, "CO_MANAGED", REASON, Some(1), "NO_CHANGE"),
         (&trial, "CO_MANAGED", REASON, None, "WRONG_STATE"),

@@ -100,6 +100,12 @@ async fn what_is_no_price_is_refused_and_nothing_changes() {
         assert_eq!(reply.body["data"]["setPricing"]["userErrors"], error, "{input}");
     }
     assert_eq!(everything(&app).await, before);
+    let reply = set(&platform, input("999999999999", "10.05")).await;
+    let price = |amount: &str| json!({ "amount": amount, "currency": "EUR" });
+    assert_eq!(
+        reply.body["data"]["setPricing"],
+        json!({ "licenseModel": "PER_ASSET", "unitCost": price("999999999999.00"), "prepaidUnitCost": price("10.05"), "userErrors": [] })
+    );
 }
 
 #[tokio::test]

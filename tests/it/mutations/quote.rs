@@ -217,6 +217,8 @@ async fn a_quote_of_nothing_that_can_be_sold_is_refused_with_its_field() {
         assert_eq!(codes(&reply), ["INVALID"], "{fields}");
         let error = &reply.body["data"]["createQuote"]["userErrors"][0];
         assert_eq!(error["field"], json!(["input", field]), "{fields}");
+        let is_twice = fields["addOns"][1] == "SSO";
+        assert_eq!(error["message"].as_str().unwrap().contains("twice"), is_twice, "{error}");
     }
     for id in ["no id".to_owned(), fresh.customer.clone()] {
         assert_eq!(codes(&accept(&admin, &json!(id)).await), ["NOT_FOUND"]);

@@ -252,6 +252,7 @@ async fn what_is_not_well_formed_is_named_and_nothing_changes() {
     let own = GlobalId::Asset(acme.customer, acme.posture.asset).to_string();
     let foreign = GlobalId::Asset(bolt.customer, bolt.posture.asset).to_string();
     let smuggled = GlobalId::Asset(acme.customer, bolt.posture.asset).to_string();
+    let renamed = GlobalId::Asset(bolt.customer, acme.posture.asset).to_string();
     for (field, value, code) in [
         ("profile", json!("  "), "INVALID"),
         ("profile", json!("x".repeat(201)), "INVALID"),
@@ -261,6 +262,7 @@ async fn what_is_not_well_formed_is_named_and_nothing_changes() {
         ("targetIds", json!(["nothing"]), "NOT_FOUND"),
         ("targetIds", json!([own, foreign]), "NOT_FOUND"),
         ("targetIds", json!([smuggled]), "NOT_FOUND"),
+        ("targetIds", json!([renamed]), "NOT_FOUND"),
         (
             "targetIds",
             json!([GlobalId::Finding(acme.customer, acme.posture.finding).to_string()]),
@@ -279,6 +281,10 @@ async fn what_is_not_well_formed_is_named_and_nothing_changes() {
         );
     }
     assert_eq!(everything(&app).await, before);
+    let mut most = of(acme.customer);
+    most["targetIds"] = json!(vec![&own; 500]);
+    let reply = run(&admin, most).await;
+    assert_eq!(codes(&reply), [] as [&str; 0], "{}", reply.text);
 }
 
 #[tokio::test]

@@ -165,8 +165,12 @@ async fn where_one_customer_is_refused_nobody_gets_a_schedule_and_it_is_named() 
     let [foreign, nowhere] = texts;
     assert_eq!(foreign.await, nowhere.await);
     let many = vec![one; 201];
-    for customers in [&[] as &[CustomerId], &many] {
-        assert_eq!(codes(&create(&partner, customers, json!({})).await), ["INVALID"]);
+    for (customers, why) in
+        [(&[] as &[CustomerId], "1 to 200"), (&many, "1 to 200"), (&many[1..], "named twice")]
+    {
+        let reply = create(&partner, customers, json!({})).await;
+        assert_eq!(codes(&reply), ["INVALID"], "{}", reply.text);
+        assert!(reply.text.contains(why), "{}", reply.text);
     }
     assert_eq!(everything(&app).await, before);
 }

@@ -76,6 +76,7 @@ async fn an_issuer_is_a_url_or_a_urn() {
         Some("ftp://id.example"),
         Some("javascript:alert(1)"),
         Some("urn:x"),
+        Some("urn:x:y"),
         Some("urn:example:"),
         Some("https://id.example/a b"),
         Some("https://id.example/\u{0}"),
