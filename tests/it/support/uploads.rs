@@ -179,9 +179,8 @@ impl Ingestion {
 
     /// What is new and what is gone, as the report about an upload's first run has it: its answer tells nothing of that.
     pub(crate) async fn counted(&mut self, answer: &Value) -> String {
-        let Ok(GlobalId::Scan(_, scan)) = answer["runs"][0]["scan"].as_str().unwrap().parse() else {
-            panic!("{answer}")
-        };
+        let scan = answer["runs"][0]["scan"].as_str().unwrap().parse();
+        let Ok(GlobalId::Scan(_, scan)) = scan else { unreachable!("{answer}") };
         self.ask(&format!("select new_findings, fixed_findings from scan_reports where scan_id = '{scan}'"))
             .await
     }

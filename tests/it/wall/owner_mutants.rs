@@ -255,18 +255,18 @@ impl Owned {
             ask.before = ask.before.replace("NOW", &now().to_rfc3339());
         }
         let order = (0..asks.len()).collect();
-        let mut owned = Self { owner, asks, due: Vec::new(), order };
-        owned.due = owned.told().await;
-        assert_eq!(owned.told().await, owned.due, "a difference without any break");
-        let refused: Vec<_> = owned
+        let mut walls = Self { owner, asks, due: Vec::new(), order };
+        walls.due = walls.told().await;
+        assert_eq!(walls.told().await, walls.due, "a difference without any break");
+        let refused: Vec<_> = walls
             .asks
             .iter()
-            .zip(&owned.due)
+            .zip(&walls.due)
             .filter(|(ask, said)| !ask.may_be_refused && said.starts_with("error"))
             .map(|(ask, said)| format!("{said}: {}", ask.before))
             .collect();
         assert!(refused.is_empty(), "what is refused tells nothing: {refused:?}");
-        (database, owned)
+        (database, walls)
     }
 
     /// What a query says, or why it says nothing; nothing of it stays.
