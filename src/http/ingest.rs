@@ -247,7 +247,7 @@ pub(super) fn in_time(body: Body, deadline: Instant) -> impl Stream<Item = io::R
 }
 
 /// What a scanner is told of its upload: what it sent itself, and where that went. What was there before, and so what is new or gone, it is
-/// not told: it reads nothing (DESIGN.md 3).
+/// not told: it reads nothing (DESIGN.md 3). But that this very document was the last about its target, whoever sent it, is `unchanged`.
 fn answer(customer: CustomerId, runs: &[AppliedRun]) -> Response {
     let status = if runs.iter().any(|run| run.changed) { "applied" } else { "unchanged" };
     let runs: Vec<_> = runs

@@ -121,7 +121,12 @@ impl Refusal {
 
     /// What is left of a refusal that was kept, where the viewer may not be told any more what it was about.
     #[must_use]
-    pub fn without_why() -> Self {
+    pub fn without_why(self) -> Self {
+        if !self.is_told() {
+            // As of what was never there; which element of a list it was tells of those before it.
+            let field = self.field.map(|field| field.into_iter().take(2).collect());
+            return Self { field, ..self };
+        }
         Self {
             // Which refusal it was tells of the state that it met.
             code: RefusalCode::NotPermitted,

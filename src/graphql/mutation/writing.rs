@@ -125,22 +125,12 @@ pub async fn begin<'c, T: DeserializeOwned>(
             Known::OfAnotherInput => Some(Err(Refusal::idempotency_key_reused())),
             Known::Answered(outcome) => Some(match remembered(outcome)? {
                 Kept::Done(done) => Ok(done),
-                Kept::Refused(refusal, about) => {
-                    let mut told = Vec::with_capacity(about.len());
-                    let mut hidden = false;
-                    for about in about {
-                        let locked = lock_customer(&mut writer, &asker.viewer, about.customer).await;
-                        let subject =
-                            locked.map_err(|error| internal(&error))?.map(|locked| locked.subject(now));
-                        let past = |subject: &Subject| is_past(operation, &asker.viewer, subject);
-                        hidden |= !subject.as_ref().is_some_and(|subject| !about.told || past(subject));
-                        told.extend(subject.filter(|_| about.told));
-                    }
-                    // Told once more only by the gate of now.
-                    if !hidden {
-                        note_told(sessions, operation, &asker.viewer, &told.iter().collect::<Vec<_>>());
-                    }
-                    Err(if hidden { Refusal::without_why() } else { refusal })
+                Kept::Refused(refusal) => Err(refusal),
+                Kept::Told(refusal, about) => {
+                    let told = still_told(&mut writer, (operation, &asker.viewer, now), about).await;
+                    let told = told.map_err(|error| internal(&error))?;
+                    note_told(sessions, operation, &asker.viewer, &told.iter().flatten().collect::<Vec<_>>());
+                    Err(if told.is_some() { refusal } else { refusal.without_why() })
                 }
             }),
         };
@@ -167,17 +157,41 @@ fn named(field: &str) -> String {
 #[serde(rename_all = "camelCase")]
 enum Kept<T> {
     Done(T),
-    /// Refused, about these customers: the gate is asked again before it is said again.
-    Refused(Refusal, Vec<About>),
+    Refused(Refusal),
+    /// Refused about these customers: the gate is asked again before it is said again.
+    Told(Refusal, Vec<About>),
 }
 
 /// A customer that was there when a mutation was refused.
 #[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct About {
-    customer: CustomerId,
-    /// Whether the words tell of more than that it is there.
-    told: bool,
+#[serde(untagged)]
+enum About {
+    /// The words may tell of more than that.
+    Told(CustomerId),
+    There {
+        there: CustomerId,
+    },
+}
+
+/// The customers of which a refusal that was kept tells, by the gate of now; none where it may not be said again: one that it is about is
+/// not there any more for the viewer, or the gate hides what was told of it.
+async fn still_told(
+    writer: &mut Writer,
+    (operation, viewer, now): (Operation, &Viewer, DateTime<Utc>),
+    about: Vec<About>,
+) -> std::result::Result<Option<Vec<Subject>>, StoreError> {
+    let mut told = Vec::with_capacity(about.len());
+    for about in about {
+        let (About::Told(customer) | About::There { there: customer }) = about;
+        let Some(locked) = lock_customer(writer, viewer, customer).await? else { return Ok(None) };
+        let subject = locked.subject(now);
+        match about {
+            About::Told(_) if is_past(operation, viewer, &subject) => told.push(subject),
+            About::Told(_) => return Ok(None),
+            About::There { .. } => {}
+        }
+    }
+    Ok(Some(told))
 }
 
 fn remembered<T: DeserializeOwned>(outcome: serde_json::Value) -> Result<Kept<T>> {
@@ -257,12 +271,16 @@ impl Writing<'_> {
             if let Some(key) = &key {
                 let kept = match &outcome {
                     Ok(done) => serde_json::to_value(Kept::Done(done)),
+                    Err(refusal) if locked.is_empty() => {
+                        serde_json::to_value(Kept::<()>::Refused(refusal.clone()))
+                    }
                     Err(refusal) => {
-                        let told = |subject: &Subject| of.iter().any(|of| of.customer == subject.customer);
-                        let about = locked
-                            .iter()
-                            .map(|subject| About { customer: subject.customer, told: told(subject) });
-                        serde_json::to_value(Kept::<()>::Refused(refusal.clone(), about.collect()))
+                        let is_told = |subject: &Subject| of.iter().any(|of| of.customer == subject.customer);
+                        let about = locked.iter().map(|subject| match subject.customer {
+                            told if is_told(subject) => About::Told(told),
+                            there => About::There { there },
+                        });
+                        serde_json::to_value(Kept::<()>::Told(refusal.clone(), about.collect()))
                     }
                 };
                 let kept = kept.map_err(|error| sqlx::Error::Encode(error.into()))?;

@@ -51,22 +51,23 @@ async fn what_a_key_keeps_is_told_anew_and_to_nobody_who_may_no_longer_ask() {
     assert_eq!(open(&admin, &acme).await.codes(), ["UNAUTHENTICATED"]);
 }
 
+/// Puts an access on the operator's list, or takes it off.
+async fn assign(app: &App, sold: Sold, assigned: bool) {
+    let access = GlobalId::Access(sold.customer, sold.access);
+    let operator = GlobalId::User(UserId::from(Persona::Operator));
+    let document = format!(
+        "mutation {{ assignOperator(input: {{ accessId: \"{access}\", operatorId: \"{operator}\", assigned: {assigned} }}) \
+         {{ userErrors {{ code }} }} }}"
+    );
+    let reply = app.sign_in(Persona::PartnerAdmin).ask(&document).await;
+    assert_eq!(reply.body["data"]["assignOperator"]["userErrors"], json!([]), "{}", reply.text);
+}
+
 /// An access that is not assigned does not exist on the wire (DESIGN.md 9), whatever an operator was told of it before.
 #[tokio::test]
 async fn a_refusal_that_a_key_keeps_names_nothing_to_an_operator_whose_list_it_left() {
     let cast = Cast::new();
-    let operator_id = GlobalId::User(UserId::from(Persona::Operator));
     let app = App::start(cast.world).await;
-    let admin = app.sign_in(Persona::PartnerAdmin);
-    let assign = async |sold: Sold, assigned: bool| {
-        let access = GlobalId::Access(sold.customer, sold.access);
-        let document = format!(
-            "mutation {{ assignOperator(input: {{ accessId: \"{access}\", operatorId: \"{operator_id}\", assigned: {assigned} }}) \
-             {{ userErrors {{ code }} }} }}"
-        );
-        let reply = admin.ask(&document).await;
-        assert_eq!(reply.body["data"]["assignOperator"]["userErrors"], json!([]), "{}", reply.text);
-    };
     let (bolt, crown) = (GlobalId::Customer(cast.bolt.customer), GlobalId::Customer(cast.crown.customer));
     let scan = format!(
         "mutation {{ runScan(input: {{ customerId: \"{bolt}\", profile: \"full\" }}) {{ userErrors {{ code message field }} }} }}"
@@ -76,7 +77,7 @@ async fn a_refusal_that_a_key_keeps_names_nothing_to_an_operator_whose_list_it_l
         "mutation {{ createScanSchedules(input: {{ customerIds: [\"{crown}\", \"{bolt}\"], profile: \"full\", frequency: DAILY, \
          startTime: \"02:30\" }}) {{ userErrors {{ code message field }} }} }}"
     );
-    assign(cast.crown, true).await;
+    assign(&app, cast.crown, true).await;
     for (field, document, telling) in
         [("runScan", scan, "CO_MANAGED"), ("createScanSchedules", schedule, "Bolt")]
     {
@@ -86,7 +87,7 @@ async fn a_refusal_that_a_key_keeps_names_nothing_to_an_operator_whose_list_it_l
         assert_eq!(code(&first), "NOT_PERMITTED", "{}", first.text);
         assert!(first.text.contains(telling), "{}", first.text);
         assert_eq!(operator.ask(&document).await.text, first.text);
-        assign(cast.bolt, false).await;
+        assign(&app, cast.bolt, false).await;
         let again = operator.ask(&document).await;
         assert_eq!(code(&again), "NOT_PERMITTED", "{}", again.text);
         assert_eq!(again.body["data"][field]["userErrors"][0]["field"], Value::Null, "{}", again.text);
@@ -96,7 +97,45 @@ async fn a_refusal_that_a_key_keeps_names_nothing_to_an_operator_whose_list_it_l
         let anew = app.sign_in(Persona::Operator).ask(&document).await;
         assert_eq!(code(&anew), "NOT_FOUND", "{}", anew.text);
         // Back on the list, it is told as before.
-        assign(cast.bolt, true).await;
+        assign(&app, cast.bolt, true).await;
         assert_eq!(operator.ask(&document).await.text, first.text);
+    }
+}
+
+/// What was not found stays so, and which others were found beside it is no longer told.
+#[tokio::test]
+async fn what_was_not_found_under_a_key_is_not_found_again() {
+    let cast = Cast::new();
+    let (crown, dune) = (GlobalId::Customer(cast.crown.customer), GlobalId::Customer(cast.dune.customer));
+    let scan = GlobalId::Scan(cast.crown.customer, cast.dune.posture.scan);
+    let app = App::start(cast.world).await;
+    let schedule = format!(
+        "mutation {{ createScanSchedules(input: {{ customerIds: [\"{crown}\", \"{dune}\"], profile: \"full\", frequency: DAILY, \
+         startTime: \"02:30\" }}) {{ userErrors {{ code message field }} }} }}"
+    );
+    let cancel = format!(
+        "mutation {{ cancelScan(input: {{ scanId: \"{scan}\" }}) {{ userErrors {{ code message field }} }} }}"
+    );
+    for (field, document, told, left) in [
+        (
+            "createScanSchedules",
+            schedule,
+            json!(["input", "customerIds", "1"]),
+            json!(["input", "customerIds"]),
+        ),
+        ("cancelScan", cancel, json!(["input", "scanId"]), json!(["input", "scanId"])),
+    ] {
+        let operator = app.sign_in(Persona::Operator).header("idempotency-key", field);
+        let error = |reply: &Reply| {
+            let error = &reply.body["data"][field]["userErrors"][0];
+            (error["code"].clone(), error["field"].clone())
+        };
+        for (assigned, field) in [(true, told), (false, left)] {
+            assign(&app, cast.crown, assigned).await;
+            let reply = operator.ask(&document).await;
+            assert_eq!(error(&reply), (json!("NOT_FOUND"), field), "{}", reply.text);
+        }
+        let anew = app.sign_in(Persona::Operator).ask(&document).await;
+        assert_eq!(error(&anew).0, "NOT_FOUND", "{}", anew.text);
     }
 }

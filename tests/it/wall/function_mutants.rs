@@ -623,7 +623,7 @@ const KEPT: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// What an address that is asked for, and reads that nobody can have been shown, come to.
+/// Who is said to have been shown whom: some were, and some cannot have been.
 const RECORDED: &[(&str, &str)] = &[
     ("@birch's admin", "@elm"),
     ("@cedar's admin", "@acme"),
