@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, clippy::panic, reason = "helpers fail a test as a test does")]
 
 mod alone;
+mod attempts;
 mod besides;
 pub(crate) mod builder;
 mod catalogue;
@@ -16,6 +17,7 @@ pub(crate) mod observed;
 mod owner_mutants;
 mod permits;
 mod roles;
+mod said;
 mod sales;
 mod scans;
 pub(crate) mod worlds;
