@@ -6,6 +6,7 @@ use sqlx::{ConnectOptions as _, Executor as _};
 
 use crate::support::app::{App, Client};
 use crate::support::cast::{Cast, Persona};
+use crate::support::world::Terms;
 
 /// How many matches there are, and who is among the first twenty, in their order.
 async fn found(client: &Client, of: GlobalId, text: &str) -> (i64, Vec<String>) {
@@ -106,4 +107,16 @@ async fn a_search_takes_three_characters() {
     }
     let reply = admin.ask("{ partner { componentSearch(text: \"a\\u0000bc\") { totalCount } } }").await;
     assert_eq!(reply.codes(), ["BAD_USER_INPUT"]);
+}
+
+/// Nobody searches as another partner, not even where both see the same customer.
+#[tokio::test]
+async fn a_distributor_that_sees_the_customer_itself_finds_nothing_as_its_reseller() {
+    let mut cast = Cast::new();
+    cast.world.access(cast.alder, cast.bolt.customer, Terms::co_managed());
+    let (alder, birch) = (GlobalId::Partner(cast.alder), GlobalId::Partner(cast.birch));
+    let app = App::start(cast.world).await;
+    let admin = app.sign_in(Persona::DistributorAdmin);
+    assert_eq!(found(&admin, alder, "LEFT").await, (1, vec!["Bolt".to_owned()]));
+    assert_eq!(found(&admin, birch, "LEFT").await, (0, vec![]));
 }

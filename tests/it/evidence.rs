@@ -1,12 +1,16 @@
 //! `POST` and `GET /evidence/{id}/file`: who may, that a file is what it says and stays what it was, and that nothing of a refused
 //! one is left.
 
+use std::time::Duration;
+
 use posture_gateway::domain::global_id::GlobalId;
 use posture_gateway::domain::ids::{CustomerId, EvidenceId};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::support::app::{App, Client, LARGEST_FILE, Reply, Walls};
+use crate::support::app::{App, Client, Extras, LARGEST_FILE, Reply, Walls};
 use crate::support::cast::{Cast, Persona};
 
 const PDF: &[u8] = b"%PDF-1.7\n\0\x01\x02 not text";
@@ -324,5 +328,34 @@ async fn of_two_files_at_once_one_stays() {
         let kept = if one.status == 201 { "one" } else { "two" };
         assert_eq!(get(&admin, &id).await.text, kept);
         assert_eq!(app.files(), round);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_breaks_off_or_dawdles_leaves_nothing_and_hears_which_it_was() {
+    let cast = Cast::new();
+    let acme = cast.acme.customer;
+    let extras = Extras { file_timeout: Some(Duration::from_millis(100)), ..Extras::default() };
+    let app = App::start_extra(cast.world, extras).await;
+    let id = record(&app.sign_in(Persona::FullPortalAdmin), acme).await;
+    let before = rows(&app).await;
+    let token = app.token(Persona::FullPortalAdmin, app.clock.now(), chrono::TimeDelta::hours(1));
+    let host = app.url().trim_start_matches("http://").trim_end_matches("/graphql").to_owned();
+    for (hangs_up, status) in [(true, "400 "), (false, "408 ")] {
+        let mut stream = TcpStream::connect(&host).await.unwrap();
+        let head = format!(
+            "POST /evidence/{id}/file?name=a.pdf HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\
+             authorization: Bearer {token}\r\ncontent-type: application/pdf\r\ncontent-length: 100\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(PDF).await.unwrap();
+        if hangs_up {
+            stream.shutdown().await.unwrap();
+        }
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        assert!(answer.contains("nothing of it was kept"), "{answer}");
+        assert_eq!(rows(&app).await, before);
     }
 }

@@ -1,6 +1,7 @@
 //! The gateway as its clients meet it: over HTTP, on a database of its own, at a time that the test moves.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -62,6 +63,8 @@ pub(crate) struct Extras {
     pub(crate) limits: HttpLimits,
     pub(crate) spending: Spending,
     pub(crate) refusals: Refusals,
+    /// How long a file may take to arrive, where that is not the usual time.
+    pub(crate) file_timeout: Option<Duration>,
 }
 
 /// A gateway that runs for as long as it or one of its clients is there, and its database with it.
@@ -230,7 +233,10 @@ impl App {
             graphiql: false,
             ingest_limits: posture_gateway::config::IngestLimits::default(),
             files: Files::in_folder(&keys.path().join("evidence")).unwrap(),
-            evidence_limits: EvidenceLimits { file_bytes: LARGEST_FILE, ..EvidenceLimits::default() },
+            evidence_limits: EvidenceLimits {
+                file_bytes: LARGEST_FILE,
+                body_timeout: extras.file_timeout.unwrap_or(EvidenceLimits::default().body_timeout),
+            },
             metrics: false,
             personas: None,
         });
