@@ -333,23 +333,23 @@ async fn of_two_files_at_once_one_stays() {
 
 #[tokio::test]
 async fn a_file_that_breaks_off_or_dawdles_leaves_nothing_and_hears_which_it_was() {
-    let cast = Cast::new();
-    let acme = cast.acme.customer;
-    let extras = Extras { file_timeout: Some(Duration::from_millis(100)), ..Extras::default() };
-    let app = App::start_extra(cast.world, extras).await;
-    let id = record(&app.sign_in(Persona::FullPortalAdmin), acme).await;
-    let before = rows(&app).await;
-    let token = app.token(Persona::FullPortalAdmin, app.clock.now(), chrono::TimeDelta::hours(1));
-    let host = app.url().trim_start_matches("http://").trim_end_matches("/graphql").to_owned();
-    for (hangs_up, status) in [(true, "400 "), (false, "408 ")] {
-        let mut stream = TcpStream::connect(&host).await.unwrap();
+    // Whoever hangs up has the usual time: a busy machine must not take it for one that dawdles.
+    for (file_timeout, status) in [(None, "400 "), (Some(Duration::from_millis(100)), "408 ")] {
+        let cast = Cast::new();
+        let acme = cast.acme.customer;
+        let app = App::start_extra(cast.world, Extras { file_timeout, ..Extras::default() }).await;
+        let id = record(&app.sign_in(Persona::FullPortalAdmin), acme).await;
+        let before = rows(&app).await;
+        let token = app.token(Persona::FullPortalAdmin, app.clock.now(), chrono::TimeDelta::hours(1));
+        let host = app.url().trim_start_matches("http://").trim_end_matches("/graphql").to_owned();
+        let mut stream = TcpStream::connect(host).await.unwrap();
         let head = format!(
             "POST /evidence/{id}/file?name=a.pdf HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\
              authorization: Bearer {token}\r\ncontent-type: application/pdf\r\ncontent-length: 100\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).await.unwrap();
         stream.write_all(PDF).await.unwrap();
-        if hangs_up {
+        if file_timeout.is_none() {
             stream.shutdown().await.unwrap();
         }
         let mut answer = String::new();
@@ -357,5 +357,6 @@ async fn a_file_that_breaks_off_or_dawdles_leaves_nothing_and_hears_which_it_was
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
         assert!(answer.contains("nothing of it was kept"), "{answer}");
         assert_eq!(rows(&app).await, before);
+        assert_eq!(app.files(), 0);
     }
 }

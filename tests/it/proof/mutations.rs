@@ -4,12 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use async_graphql::Value;
 use async_graphql::indexmap::IndexMap;
-use async_graphql::parser::types::{
-    ExecutableDocument, FieldDefinition, Selection, SelectionSet, TypeKind, TypeSystemDefinition,
-};
-use async_graphql::parser::{parse_query, parse_schema};
-use async_graphql::{Positioned, Value};
+use async_graphql::parser::parse_query;
+use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use chrono::TimeDelta;
 use posture_gateway::domain::ids::UserId;
 use posture_gateway::domain::user::CustomerRole;
@@ -22,6 +20,7 @@ use super::eyes::{Eyes, Who};
 use super::grammar::{Field, Grammar, named};
 use super::masks::{Masks, keys_in};
 use super::queries::query;
+use super::routes::Api;
 use super::size;
 use super::values::Values;
 use super::worlds::{self, past_policies};
@@ -57,18 +56,9 @@ fn told(payload: &str, answer: &Object) -> Vec<String> {
 /// The names of fields whose answer hangs on what the gate shows: gated, added up of what is, or in an order of posture.
 fn hang_on_the_gate() -> &'static BTreeSet<String> {
     static NAMES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-        let mut names = BTreeSet::from(["accesses".to_owned()]);
-        for definition in parse_schema(schema().sdl()).unwrap().definitions {
-            let TypeSystemDefinition::Type(ty) = definition else { continue };
-            let TypeKind::Object(object) = ty.node.kind else { continue };
-            let asks = |field: &Positioned<FieldDefinition>| {
-                let mut directives = field.node.directives.iter().map(|own| own.node.name.node.as_str());
-                directives.any(|name| ["gate", "aggregate"].contains(&name))
-            };
-            let fields = object.fields.iter().filter(|field| asks(field));
-            names.extend(fields.map(|field| field.node.name.node.to_string()));
-        }
-        names
+        let api = Api::of(&schema().sdl());
+        let fields = api.types.values().flatten().filter(|field| field.gate.is_some() || field.aggregates);
+        fields.map(|field| field.name.clone()).chain(["accesses".to_owned()]).collect()
     });
     &NAMES
 }

@@ -17,6 +17,8 @@ pub(super) struct Field {
     pub(super) nullable: bool,
     /// The class that its `@gate` names.
     pub(super) gate: Option<DataClass>,
+    /// Whether it adds up what the gate shows, by `@aggregate`.
+    pub(super) aggregates: bool,
     /// Its arguments; true where one has to be given.
     arguments: BTreeMap<String, bool>,
 }
@@ -103,6 +105,7 @@ fn field(definition: &FieldDefinition) -> Field {
         target: named(&definition.ty.node).to_owned(),
         nullable: definition.ty.node.nullable,
         gate: class,
+        aggregates: definition.directives.iter().any(|directive| directive.node.name.node == "aggregate"),
         arguments: arguments.collect(),
     }
 }
