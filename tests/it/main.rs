@@ -28,6 +28,7 @@ mod live;
 mod long_logs;
 mod lookup;
 mod mutations;
+mod objects;
 mod orders_and_filters;
 mod paging;
 mod ingest;

@@ -43,16 +43,16 @@ const VISITORS: &[Persona] = &[
 ];
 
 /// One mutation with one input.
-pub(super) struct Deed {
-    pub(super) operation: Operation,
+pub(crate) struct Deed {
+    pub(crate) operation: Operation,
     /// The input's fields, none where it takes no input; `%` stands for something that is each persona's own.
     pub(super) input: String,
     /// What the owner does to the world first.
-    pub(super) before: String,
+    pub(crate) before: String,
     /// Who may ever call it: all others are told FORBIDDEN.
     pub(super) callers: &'static [Persona],
     /// Whom it is done for.
-    pub(super) done_for: &'static [Persona],
+    pub(crate) done_for: &'static [Persona],
     /// Who sees the object and may not do it; for all other callers there is none.
     pub(super) not_permitted: &'static [Persona],
     /// What the logs of partners and of customers say afterwards, in the order of writing.
@@ -67,15 +67,20 @@ pub(super) struct Deed {
 impl Deed {
     /// The document of one persona.
     pub(super) fn document(&self, persona: Persona) -> String {
+        self.asking(persona, "userErrors { code message field }")
+    }
+
+    /// The same, with what is asked of the payload.
+    pub(crate) fn asking(&self, persona: Persona, payload: &str) -> String {
         let input = self.input.replace('%', &format!("{persona:?}"));
         let arguments = if input.is_empty() { input } else { format!("(input: {{ {input} }})") };
-        format!("mutation {{ {}{arguments} {{ userErrors {{ code message field }} }} }}", self.operation)
+        format!("mutation {{ {}{arguments} {{ {payload} }} }}", self.operation)
     }
 }
 
 /// Every mutation; some of them for several kinds of callers.
 #[expect(clippy::too_many_lines, reason = "a table")]
-pub(super) fn deeds(cast: &Cast) -> Vec<Deed> {
+pub(crate) fn deeds(cast: &Cast) -> Vec<Deed> {
     let (customer, access) = (cast.bolt.customer, cast.bolt.access);
     let (birch, acme, crown) = (cast.birch, cast.acme.customer, cast.crown.customer);
     let bolt = format!("accessId: \"{}\"", GlobalId::Access(customer, access));

@@ -3,7 +3,7 @@
 use posture_gateway::domain::access::{OperatingModel, Privilege};
 use posture_gateway::domain::customer::PortalAccess;
 use posture_gateway::domain::global_id::GlobalId;
-use posture_gateway::domain::ids::{CustomerId, FindingId};
+use posture_gateway::domain::ids::{CustomerId, FindingId, ScanId};
 use posture_gateway::domain::user::CustomerRole;
 use serde_json::{Value, json};
 
@@ -128,10 +128,17 @@ async fn what_is_anothers_is_cited_by_nobody_and_what_is_malformed_is_refused() 
     assert_eq!(texts.len(), 1, "{texts:?}");
     let reply = send(&admin, citing(crown, acme)).await;
     assert_eq!(codes(&reply), ["NOT_FOUND"]);
-    let mut renamed = input(crown.customer);
-    renamed["scanIds"] = json!([GlobalId::Scan(acme.customer, crown.posture.scan).to_string()]);
-    let reply = send(&admin, renamed).await;
-    assert_eq!(codes(&reply), ["NOT_FOUND"], "{}", reply.text);
+    let scan = |customer, id| GlobalId::Scan(customer, id).to_string();
+    for id in [
+        scan(acme.customer, crown.posture.scan),
+        scan(crown.customer, acme.posture.scan),
+        scan(crown.customer, ScanId(uuid::Uuid::nil())),
+    ] {
+        let mut input = input(crown.customer);
+        input["scanIds"] = json!([id]);
+        let reply = send(&admin, input).await;
+        assert_eq!(codes(&reply), ["NOT_FOUND"], "{}", reply.text);
+    }
 
     let long = "x".repeat(201);
     for (field, value) in [

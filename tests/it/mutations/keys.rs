@@ -139,3 +139,40 @@ async fn what_was_not_found_under_a_key_is_not_found_again() {
         assert_eq!(error(&anew).0, "NOT_FOUND", "{}", anew.text);
     }
 }
+
+/// Under one key each field of a request has its own answer, however long its name is.
+#[tokio::test]
+async fn fields_with_names_that_no_index_holds_are_kept_apart() {
+    let cast = Cast::new();
+    let app = App::start(cast.world).await;
+    let client = app.sign_in(Persona::PartnerAdmin).header("idempotency-key", "long");
+    let name = |nth: u32| format!("{}{nth}", "a".repeat(300));
+    let call = |nth: u32, sold: Sold| {
+        let id = GlobalId::Access(sold.customer, sold.access);
+        format!(
+            "{}: suspendAccess(input: {{ accessId: \"{id}\", reason: \"as agreed\" }}) {{ access {{ id }} userErrors {{ code }} }} ",
+            name(nth)
+        )
+    };
+    let document = format!("mutation {{ {} {} }}", call(1, cast.acme), call(2, cast.bolt));
+    let done = |reply: &Reply| {
+        [(1, cast.acme), (2, cast.bolt)].map(|(nth, sold)| {
+            let answer = &reply.body["data"][name(nth)];
+            (
+                answer["access"]["id"] == GlobalId::Access(sold.customer, sold.access).to_string(),
+                answer["userErrors"].clone(),
+            )
+        })
+    };
+    for _ in 0..2 {
+        let reply = client.ask(&document).await;
+        assert_eq!(done(&reply), [(true, json!([])), (true, json!([]))], "{}", reply.text);
+    }
+    let mut owner = app.owner().await;
+    let kept: Vec<i64> =
+        sqlx::query_scalar("select count(distinct field) from idempotency_keys where length(field) = 64")
+            .fetch_all(&mut owner)
+            .await
+            .unwrap();
+    assert_eq!(kept, [2]);
+}

@@ -5,7 +5,7 @@ mod commerce;
 mod consent;
 mod crash;
 mod customer;
-mod deeds;
+pub(crate) mod deeds;
 mod everybody;
 mod inputs;
 mod evidence;
@@ -31,6 +31,7 @@ mod operate;
 mod operated;
 mod portal;
 mod privilege;
+mod refusals;
 mod users;
 mod visit;
 

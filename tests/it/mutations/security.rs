@@ -127,6 +127,21 @@ async fn a_customers_admin_gives_roles_and_the_next_request_obeys() {
     );
 }
 
+/// What is kept under a key is what was done, not what was found.
+#[tokio::test]
+async fn a_role_that_was_given_is_kept_under_the_requests_key() {
+    let app = App::start(Cast::new().world).await;
+    let admin = app.sign_in(Persona::FullPortalAdmin).header("idempotency-key", "given");
+    for _ in 0..2 {
+        assert_eq!(codes(&set_role(&admin, Persona::FullPortalReader, "ADMIN").await), [] as [&str; 0]);
+    }
+    let mut owner = app.owner().await;
+    let kept: Vec<Value> =
+        sqlx::query_scalar("select outcome from idempotency_keys").fetch_all(&mut owner).await.unwrap();
+    let [kept] = &kept[..] else { panic!("{kept:?}") };
+    assert_eq!(kept["done"]["of"]["Customer"][1], "ADMIN", "{kept}");
+}
+
 /// Of two who take each other's role at once, one keeps theirs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_admin_always_remains() {

@@ -389,3 +389,52 @@ async fn who_becomes_an_admin_meanwhile_is_no_partners_to_disable() {
         assert_eq!(codes(&reply), ["NOT_PERMITTED"], "{walls:?} {}", reply.text);
     }
 }
+
+#[tokio::test]
+async fn a_schedule_that_somebody_pauses_meanwhile_is_paused_once() {
+    for walls in Walls::EITHER {
+        let Cast { world, crown, .. } = Cast::new();
+        let app = App::start_behind(walls, world).await;
+        let schedule = crown.posture.schedule;
+        let change = format!("update scan_schedules set enabled = false where id = '{schedule}'");
+        let client = app.sign_in(Persona::PartnerAdmin);
+        let document = format!(
+            "mutation {{ pauseScanSchedule(input: {{ scanScheduleId: \"{}\" }}) {{ userErrors {{ code }} }} }}",
+            GlobalId::ScanSchedule(crown.customer, schedule)
+        );
+        let reply = meets(&app, &change, async move { client.ask(&document).await }).await;
+        assert_eq!(codes(&reply), ["NO_CHANGE"], "{walls:?} {}", reply.text);
+    }
+}
+
+/// Of two ADMINs one takes the other's place away, and has lost their own meanwhile.
+#[tokio::test]
+async fn who_is_no_admin_any_more_leaves_the_last_one_in_place() {
+    for walls in Walls::EITHER {
+        for (nth, lost) in
+            ["customer_users set role = 'READ_ONLY' where user_id", "users set disabled_at = now() where id"]
+                .into_iter()
+                .enumerate()
+        {
+            for (field, more) in [("disableUser", ""), ("setCustomerUserRole", ", role: READ_ONLY")] {
+                let mut cast = Cast::new();
+                let acme = cast.acme.customer;
+                let last = cast.world.customer_user(acme, CustomerRole::Admin, "Last Admin");
+                let app = App::start_behind(walls, cast.world).await;
+                let one = UserId::from(Persona::FullPortalAdmin);
+                let change = format!(
+                    "select from customers where customer_id = '{acme}' for update; update {lost} = '{one}'"
+                );
+                let client = app.sign_in(one);
+                let document = format!(
+                    "mutation {{ {field}(input: {{ userId: \"{}\"{more} }}) {{ userErrors {{ code message }} }} }}",
+                    GlobalId::User(last)
+                );
+                let reply = meets(&app, &change, async move { client.ask(&document).await }).await;
+                // The policies read anew who asks, and show them nobody any more.
+                let expected = if walls == Walls::Both { "NOT_FOUND" } else { "NOT_PERMITTED" };
+                assert_eq!(codes(&reply), [expected], "{walls:?} {nth} {field} {}", reply.text);
+            }
+        }
+    }
+}

@@ -19,7 +19,7 @@ use posture_gateway::policy::Viewer;
 use super::answers::{Seen, faults};
 use super::cells::{Cells, set_everything};
 use super::facts::Facts;
-use super::routes::{Api, Route, Step};
+use super::routes::{Api, Route, Step, usual};
 use super::size::{Replay, is_large, tried};
 use crate::support::app::{App, Client, Extras, Reply};
 use crate::support::cast::{Cast, Persona};
@@ -64,11 +64,7 @@ impl Target {
             "id" => Some(format!("\"{}\"", self.id_of(&step.on))),
             "ids" => Some(format!("[\"{}\"]", self.id_of(&step.on))),
             "accessId" => Some(format!("\"{}\"", self.id_of("Access"))),
-            "operatingModel" => Some("FULLY_MANAGED".to_owned()),
-            "text" => Some("\"left-pad\"".to_owned()),
-            "since" => Some("\"2026-06-01T12:00:00Z\"".to_owned()),
-            "month" => Some("\"2026-06-01\"".to_owned()),
-            _ => None,
+            _ => usual(argument).map(str::to_owned),
         }
     }
 }

@@ -24,6 +24,7 @@ mod records;
 mod routes;
 mod staleness;
 pub(crate) mod streams;
+mod told;
 mod values;
 mod worlds;
 

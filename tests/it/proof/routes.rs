@@ -86,6 +86,17 @@ impl Route {
     }
 }
 
+/// What an argument is given that is the same whoever is asked about.
+pub(super) fn usual(argument: &str) -> Option<&'static str> {
+    match argument {
+        "month" => Some("\"2026-06-01\""),
+        "operatingModel" => Some("FULLY_MANAGED"),
+        "since" => Some("\"2026-06-01T12:00:00Z\""),
+        "text" => Some("\"left-pad\""),
+        _ => None,
+    }
+}
+
 fn named(ty: &Type) -> &str {
     match &ty.base {
         BaseType::Named(name) => name,
@@ -304,17 +315,39 @@ impl Api {
 
     /// A field as shortly as it can be asked for.
     pub(super) fn minimal(&self, field: &Field) -> String {
-        let given = field.arguments.iter().filter_map(|(argument, required)| match argument.as_str() {
-            "first" => Some("first: 1".to_owned()),
-            "since" if *required => Some("since: \"2026-06-01T12:00:00Z\"".to_owned()),
-            other => {
-                assert!(!required, "`{}` has to be given `{other}`", field.name);
+        self.asked(field, "__typename")
+    }
+
+    /// Every field of a type, of lists their first page of one, and as much of the objects that they lead to, that many levels down.
+    pub(super) fn all_of(&self, kind: &str, levels: usize) -> String {
+        let mut text = "__typename ".to_owned();
+        for field in &self.types[kind] {
+            let below = match levels.checked_sub(1) {
+                Some(levels) if self.types.contains_key(&field.target) => self.all_of(&field.target, levels),
+                _ => "__typename".to_owned(),
+            };
+            write!(text, "{} ", self.asked(field, &below)).unwrap();
+        }
+        text
+    }
+
+    /// A field by what it has to be given, and what is asked of the object that it leads to, if it does.
+    fn asked(&self, field: &Field, of_object: &str) -> String {
+        let given = field.arguments.iter().filter_map(|(argument, required)| match usual(argument) {
+            _ if argument == "first" => Some("first: 1".to_owned()),
+            Some(value) if *required => Some(format!("{argument}: {value}")),
+            _ => {
+                assert!(!required, "`{}` has to be given `{argument}`", field.name);
                 None
             }
         });
         let given = given.collect::<Vec<_>>().join(", ");
         let given = if given.is_empty() { given } else { format!("({given})") };
-        let below = if self.types.contains_key(&field.target) { " { __typename }" } else { "" };
+        let below = if self.types.contains_key(&field.target) {
+            format!(" {{ {of_object} }}")
+        } else {
+            String::new()
+        };
         format!("{}{given}{below}", field.name)
     }
 
