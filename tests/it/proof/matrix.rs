@@ -193,8 +193,8 @@ async fn ask_all(
     last
 }
 
-/// What no query reaches: mutations, and what only they answer, which is read where they are tested; and the root of live events, of which
-/// everybody opens every field in `live::events`.
+/// What no query reaches: mutations and what only they answer, and the root of live events. Of their objects `told` knows that they are as
+/// queries answer them.
 fn is_of_no_query(name: &str) -> bool {
     ["Mutation", "SubscriptionRoot", "UserError"].contains(&name) || name.ends_with("Payload")
 }

@@ -178,7 +178,7 @@ async fn a_payload_tells_of_an_object_what_a_query_does() {
     });
     assert_eq!(compared.shown, objects.collect(), "objects that payloads tell");
     assert!(!compared.denied.is_empty(), "nothing was hidden in any of them");
-    tried("fields of payloads compared with a query's", compared.fields);
+    tried("fields of payloads compared with a query", compared.fields);
     tried("places in payloads where something was hidden", compared.denied.len());
 }
 
@@ -236,6 +236,6 @@ async fn an_event_tells_of_an_object_what_a_query_does() {
     }
     assert_eq!(compared.shown, streams::names().into_iter().map(str::to_owned).collect());
     assert!(!compared.denied.is_empty(), "nothing was hidden in any of them");
-    tried("fields of events compared with a query's", compared.fields);
+    tried("fields of events compared with a query", compared.fields);
     tried("places in events where something was hidden", compared.denied.len());
 }
