@@ -264,6 +264,7 @@ async fn of_a_file_that_is_refused_nothing_is_left() {
     let reply = put(&admin, &id, "a.txt", "text/plain", chunked()).await;
     assert_eq!((reply.status, reply.codes().as_slice()), (413, ["TOO_LARGE"].as_slice()));
     let reply = put(&admin, &id, "a%00", "text/plain", "text").await;
+    assert_eq!((reply.status, reply.codes().as_slice()), (400, ["BAD_USER_INPUT"].as_slice()));
     assert_eq!(
         reply.body["errors"][0]["message"],
         "`name`: a name has 1 to 200 characters on one line, this one has 2"

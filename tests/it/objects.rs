@@ -127,7 +127,8 @@ async fn exposure_is_told_of_every_instant_up_to_now() {
     let client = app.sign_in(Persona::FullPortalAdmin);
     let at = |instant: &str| format!("{{ customer {{ exposure(at: \"{instant}\") {{ __typename }} }} }}");
     for instant in ["2026-06-15T12:00:00Z", "2026-06-15T11:59:59Z", "0001-01-01T00:00:00Z"] {
-        client.data(&at(instant)).await;
+        let data = client.data(&at(instant)).await;
+        assert_eq!(data["customer"]["exposure"]["__typename"], "Exposure", "{instant}");
     }
     let reply = client.ask(&at("2026-06-15T12:00:01Z")).await;
     assert_eq!(reply.codes(), ["BAD_USER_INPUT"], "{}", reply.text);
@@ -159,7 +160,9 @@ async fn accesses_are_those_that_were_asked_for_and_an_order_of_posture_is_recor
     let order = "accesses(orderBy: { field: OPEN_FINDINGS, direction: DESC }) { nodes { id } }";
     // Of another partner's list there is nothing in it, and nothing to record.
     let above = app.sign_in(Persona::DistributorAdmin);
-    above.data(&format!("{{ partner(id: \"{}\") {{ {order} }} }}", GlobalId::Partner(birch))).await;
+    let data =
+        above.data(&format!("{{ partner(id: \"{}\") {{ {order} }} }}", GlobalId::Partner(birch))).await;
+    assert_eq!(data["partner"]["accesses"]["nodes"], json!([]));
     assert_eq!(recorded(&app).await, []);
     client.data(&format!("{{ partner {{ {order} }} }}")).await;
     let shown = |customer| record(customer, "PartnerAdmin", "POSTURE", &["Partner.accesses"]);

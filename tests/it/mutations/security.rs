@@ -127,7 +127,7 @@ async fn a_customers_admin_gives_roles_and_the_next_request_obeys() {
     );
 }
 
-/// What is kept under a key is what was done, not what was found.
+/// What is kept under a key has the role that was given, not the one that was there.
 #[tokio::test]
 async fn a_role_that_was_given_is_kept_under_the_requests_key() {
     let app = App::start(Cast::new().world).await;

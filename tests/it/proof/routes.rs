@@ -318,7 +318,7 @@ impl Api {
         self.asked(field, "__typename")
     }
 
-    /// Every field of a type, of lists their first page of one, and as much of the objects that they lead to, that many levels down.
+    /// Every field of a type, of lists a page of one. Of the objects that they lead to as much, one level less; at none that they are there.
     pub(super) fn all_of(&self, kind: &str, levels: usize) -> String {
         let mut text = "__typename ".to_owned();
         for field in &self.types[kind] {
