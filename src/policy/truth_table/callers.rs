@@ -1,4 +1,4 @@
-//! Who may ever call what, as a list that a review sees change; and what a partner's user could see at an instant.
+//! Who may ever call what, and what a refusal may tell them of a customer, as a list that a review sees change; and what a partner's user could see at an instant.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +25,14 @@ fn whoever_may_ever_call_what() {
             assert_eq!(callers[by], operation.may_ever_be_called_by(&viewer), "{operation} by {viewer:?}");
         }
         let may: Vec<_> = callers.iter().filter(|(_, may)| **may).map(|(caller, _)| *caller).collect();
-        writeln!(list, "{operation}: {}", may.join(", ")).unwrap();
+        write!(list, "{operation}: {}", may.join(", ")).unwrap();
+        if operation.takes_a_person() {
+            list.push_str("; no API key");
+        }
+        if let Some((from, told)) = operation.refusal_tells() {
+            write!(list, "; a refusal tells of {told}, from {from} on").unwrap();
+        }
+        list.push('\n');
     }
     insta::assert_snapshot!(list);
 }
