@@ -73,13 +73,14 @@ fn what_could_be_seen_is_what_the_gate_showed_by_the_facts_of_then() {
 }
 
 #[test]
-fn a_partner_has_its_own_users_and_nobody_else() {
+fn a_partner_and_a_customer_have_their_own_users_and_nobody_else() {
     for viewer in viewers() {
         let expected = match viewer {
-            Viewer::Partner { partner, .. } => Some(partner),
-            Viewer::Customer { .. } | Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => None,
+            Viewer::Partner { partner, .. } => (Some(partner), None),
+            Viewer::Customer { customer, .. } => (None, Some(customer)),
+            Viewer::PlatformAdmin { .. } | Viewer::Scanner { .. } => (None, None),
         };
-        assert_eq!(viewer.partner(), expected);
+        assert_eq!((viewer.partner(), viewer.customer()), expected);
         assert_eq!(viewer.user(), super::USER);
     }
 }
