@@ -171,8 +171,8 @@ impl Difference {
         self.gone.iter().chain(self.changed.iter().map(|(_, row)| row)).chain(&self.new)
     }
 
-    /// The rows by which somebody to whom they are shown can tell the worlds apart.
-    pub(super) fn telling(&self) -> impl Iterator<Item = &Value> {
+    /// The rows by which somebody to whom they are shown can tell the worlds apart: as they were, and as they are.
+    pub(super) fn telling(&self) -> impl Iterator<Item = (Option<&Value>, Option<&Value>)> {
         // No field says who created a customer or whether a licence is prepaid or since when something is sold, and a consent's
         // end is told until it comes.
         const UNTOLD: &[&str] = &["created_by", "consent_until", "added_at"];
@@ -183,8 +183,11 @@ impl Difference {
                 .filter(|(column, _)| !UNTOLD.contains(&column.as_str()))
                 .all(|(column, new)| old[column] == *new)
         };
-        let changed = self.changed.iter().filter(move |(old, new)| !same(old, new)).map(|(_, row)| row);
-        self.gone.iter().chain(changed).chain(&self.new).filter(move |_| is_told)
+        let changed = self.changed.iter().filter(move |(old, new)| !same(old, new));
+        let changed = changed.map(|(old, new)| (Some(old), Some(new)));
+        let (gone, new) = (self.gone.iter(), self.new.iter());
+        let all = gone.map(|row| (Some(row), None)).chain(changed).chain(new.map(|row| (None, Some(row))));
+        all.filter(move |_| is_told)
     }
 
     fn source(&self, rows: &[Value]) -> String {

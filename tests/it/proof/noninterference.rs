@@ -200,15 +200,16 @@ fn witness(
     let mut found = Vec::new();
     for change in changes {
         let mut of_table = Vec::new();
-        for row in change.telling() {
+        for (old, new) in change.telling() {
             // A row that is gone was shown before; a new one is shown after. Who stands above a partner only those are told who
             // meet both: the platform's admins at any rate.
             let tells = |eyes: &&Eyes<'_>| change.table != "partners" || eyes.who == Who::PlatformAdmin;
-            let mut all = then.iter().chain(&now).filter(tells);
-            let shown = all.find(|eyes| eyes.sees(change.table, row));
-            if let (Some(eyes), Some(document)) = (shown, document_about(change.table, row)) {
-                of_table.push((change.table, eyes.user(), document));
-            }
+            let shown = |all: &[Eyes<'_>], row: Option<&Value>| {
+                let row = row?;
+                let eyes = all.iter().filter(tells).find(|eyes| eyes.sees(change.table, row))?;
+                Some((change.table, eyes.user(), document_about(change.table, row)?))
+            };
+            of_table.extend(shown(&then, old).or_else(|| shown(&now, new)));
         }
         if !of_table.is_empty() {
             found.push(of_table.swap_remove(dice.below(of_table.len())));
