@@ -1,4 +1,5 @@
-//! Who may ever call what, and what a refusal may tell them of a customer, as a list that a review sees change; and what a partner's user could see at an instant.
+//! Who may ever call what, and what a refusal may tell them of a customer, as a list that a review sees change; and what a partner's
+//! user could see at an instant.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
